@@ -1,0 +1,95 @@
+"""The life of a task, as data.
+
+`TRANSITIONS` maps (status, event) to the status that follows; a pair that is not there is illegal.
+Where the outcome depends on the task (are attempts left? was it taken from the dead-letter queue?)
+a guard first picks the event, so the table stays a plain function. Every status that any engine
+writes comes out of `transition`; the docs' table and diagram are drawn from this file.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from ezra.sansio.errors import IllegalTransition
+from ezra.sansio.model import NackMode, Status
+
+
+class Event(enum.Enum):
+    """What can happen to a task. The value is its name in the docs."""
+
+    PUSH = "push"
+    CLAIM = "claim"
+    ACK = "ack"
+    RETRY = "retry"
+    EXHAUST = "exhaust"
+    RELEASE = "release"
+    RETURN = "return"
+    EXTEND = "extend"
+    LATE_ACK = "late ack"
+    REDRIVE = "redrive"
+    EXPIRE = "expire"
+    DELETE = "delete"
+
+
+TRANSITIONS: dict[tuple[Status, Event], Status] = {
+    (Status.ABSENT, Event.PUSH): Status.AVAILABLE,
+    (Status.AVAILABLE, Event.CLAIM): Status.IN_FLIGHT,
+    (Status.AVAILABLE, Event.LATE_ACK): Status.DONE,
+    (Status.AVAILABLE, Event.EXPIRE): Status.ABSENT,
+    (Status.AVAILABLE, Event.DELETE): Status.ABSENT,
+    (Status.IN_FLIGHT, Event.ACK): Status.DONE,
+    (Status.IN_FLIGHT, Event.RETRY): Status.AVAILABLE,
+    (Status.IN_FLIGHT, Event.EXHAUST): Status.DEAD,
+    (Status.IN_FLIGHT, Event.RELEASE): Status.AVAILABLE,
+    (Status.IN_FLIGHT, Event.RETURN): Status.DEAD,
+    (Status.IN_FLIGHT, Event.EXTEND): Status.IN_FLIGHT,
+    (Status.DONE, Event.EXPIRE): Status.ABSENT,
+    (Status.DONE, Event.DELETE): Status.ABSENT,
+    (Status.DEAD, Event.CLAIM): Status.IN_FLIGHT,
+    (Status.DEAD, Event.LATE_ACK): Status.DONE,
+    (Status.DEAD, Event.REDRIVE): Status.AVAILABLE,
+    (Status.DEAD, Event.DELETE): Status.ABSENT,
+}
+
+LAPSED = "the visibility timeout was over before an ack came"
+"""The last_error of a task whose lease lapsed."""
+
+RESTARTED = "the server was restarted while a worker held the task"
+"""The last_error of a task that was in flight when the server stopped."""
+
+NACKED = "nacked without a reason"
+"""The last_error of a task that was nacked by a worker who gave none."""
+
+
+def transition(status: Status, event: Event) -> Status:
+    """Return the status that follows `event` in `status`.
+
+    Raises:
+        IllegalTransition: the table does not hold the pair; nothing may change.
+    """
+    try:
+        return TRANSITIONS[status, event]
+    except KeyError:
+        raise IllegalTransition(f"a task that is {status} cannot {event.value}") from None
+
+
+def failure_event(attempts: int, max_attempts: int, *, from_dead: bool) -> Event:
+    """Return what a failed attempt means: RETRY while attempts are left, else EXHAUST.
+
+    A task that was taken from the dead-letter queue has had its attempts: it goes back there.
+    """
+    return Event.EXHAUST if from_dead or attempts >= max_attempts else Event.RETRY
+
+
+def release_event(*, from_dead: bool) -> Event:
+    """Return what undoing a claim means: RELEASE, or RETURN to the dead-letter queue."""
+    return Event.RETURN if from_dead else Event.RELEASE
+
+
+def nack_event(mode: NackMode, attempts: int, max_attempts: int, *, from_dead: bool) -> Event:
+    """Return what a nack means for a task with these attempts."""
+    if mode is NackMode.FATAL:
+        return Event.EXHAUST
+    if mode is NackMode.SILENT:
+        return release_event(from_dead=from_dead)
+    return failure_event(attempts, max_attempts, from_dead=from_dead)

@@ -1,0 +1,88 @@
+"""What every engine promises.
+
+An engine keeps queues of tasks and carries out the operations of `ezra.sansio.queue.operations`,
+each of which says in its own docstring what it means. Two engines exist: `SqliteEngine` keeps its
+tasks in a file, `MemoryEngine` is the pure queue under a lock. Both behave alike to the letter; a
+test drives them side by side.
+
+The promises, for any number of threads:
+
+- Whatever `wait` returns has happened, is visible to every later call, and, in an engine that has
+  a disk, is on it.
+- The operations of one submission happen in their order. Those of different submissions may be
+  interleaved.
+- An operation that fails fails alone: its outcome is the error, the others go on.
+- Parked claims are served first come, first served, in the commit that made their task available.
+- What falls due (leases, delays, ttl, retention) happens at its moment without anybody asking.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from ezra.sansio.model import QueueInfo
+from ezra.sansio.queue.operations import Operation, Outcome
+
+
+class Submission(ABC):
+    """Operations on their way through an engine. One thread waits; any thread may cancel."""
+
+    @abstractmethod
+    def wait(self) -> list[Outcome]:
+        """Return the outcome of each operation, in order, once all of them are durable.
+
+        A claim with a deadline makes it block until there is a task, the deadline has come, the
+        submission is cancelled or the engine drains; in the last three cases it answers `()`.
+        """
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """Give up waiting: a claim that is parked, or would be, answers `()` now.
+
+        A claim that has been given tasks keeps them: who cancels still reads the outcome of `wait`
+        and releases what nobody is there to receive. Never blocks; calling it again does nothing.
+        """
+
+
+class Engine(ABC):
+    """Queues of tasks, safe to use from any number of threads."""
+
+    @abstractmethod
+    def submit(self, operations: Sequence[Operation]) -> Submission:
+        """Hand over operations; the returned submission's `wait` must be called.
+
+        At most the last of them may be a claim with a deadline.
+
+        Raises:
+            EngineClosed: after `close`.
+            OutcomeUnknown: after the storage has failed.
+        """
+
+    def execute(self, operations: Sequence[Operation]) -> list[Outcome]:
+        """Submit the operations and wait for their outcomes."""
+        return self.submit(operations).wait()
+
+    @abstractmethod
+    def length(self, queue: str, *, dead: bool = False) -> int:
+        """Return how many tasks wait in the queue (scheduled ones included), or are dead in it."""
+
+    @abstractmethod
+    def info(self, queue: str) -> QueueInfo | None:
+        """Return the queue's books, or None where there is no such queue. Does not scan."""
+
+    @abstractmethod
+    def queues(self) -> list[QueueInfo]:
+        """Return the books of all queues, by name."""
+
+    @abstractmethod
+    def sweep(self) -> None:
+        """Do now what is due now; returns when it is done. The engine's own timer calls it, too."""
+
+    @abstractmethod
+    def drain(self) -> None:
+        """Answer every parked claim with `()`, and let none park from now on."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Drain, finish what was submitted, put everything in order on disk. Idempotent."""
