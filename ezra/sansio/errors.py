@@ -53,3 +53,25 @@ class StorageFull(EngineError):
 
 class OutcomeUnknown(EngineError):
     """The storage failed while the operation was on its way to disk: it may be there or not."""
+
+
+class Text:
+    """Every error text that goes on the wire. Where Redis has one, it is Redis' own, to the byte."""
+
+    ID_TOO_SMALL = (
+        "ERR The ID specified in XADD is equal or smaller than the target stream top item"
+    )
+    ID_TOO_FAR = (
+        "ERR invalid id: more than a day ahead of the server's clock; "
+        "use * to have the server make one"
+    )
+    XGROUP_NEEDS_QUEUE = (
+        "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want "
+        "to use the MKSTREAM option to create an empty stream automatically."
+    )
+    SHUTTING_DOWN = "ERR the server is shutting down; nothing was done"
+    STORAGE_FULL = "ERR the disk is full: nothing was done; free some space and try again"
+    OUTCOME_UNKNOWN = (
+        "UNKNOWN the storage failed while this was written: it may be stored or not; "
+        "the server stops, ask again when it is back"
+    )
