@@ -51,6 +51,23 @@ TRANSITIONS: dict[tuple[Status, Event], Status] = {
     (Status.DEAD, Event.DELETE): Status.ABSENT,
 }
 
+MEANINGS: dict[Event, str] = {
+    Event.PUSH: "A producer's XADD. Claimable at once, or from its `delay` or `run_at` on.",
+    Event.CLAIM: "A worker's XREADGROUP takes it: attempts + 1 (unchanged when it was dead), a lease.",
+    Event.ACK: "The worker says that it is done: finished_at.",
+    Event.RETRY: "A nack, a lapsed lease or a restart, attempts left: the lease is cleared, "
+    "last_error kept; its old place, or after the retry delay.",
+    Event.EXHAUST: "The same with no attempt left, or a FATAL nack: dead_at, last_error.",
+    Event.RELEASE: "The reply could not be delivered, or a SILENT nack: attempts − 1.",
+    Event.RETURN: "The same for a task that was taken from the dead-letter queue: nothing counted.",
+    Event.EXTEND: "The worker's heartbeat, or reading its own tasks again: a new lease.",
+    Event.LATE_ACK: "The worker whose lease lapsed is done after all, and nobody claimed since.",
+    Event.REDRIVE: "Somebody sets a dead task available again: attempts = 0.",
+    Event.EXPIRE: "Its ttl, counted from the push, is over: removed and counted.",
+    Event.DELETE: "Retention, or an explicit command: removed.",
+}
+"""What each event is, and what it changes, for the docs."""
+
 LAPSED = "the visibility timeout was over before an ack came"
 """The last_error of a task whose lease lapsed."""
 
