@@ -9,7 +9,10 @@
     └── EngineError                   the engine could not do its part (abstract)
         ├── EngineClosed              it is shutting down: nothing was done
         ├── StorageFull               the disk is full: nothing was done
+        ├── StorageBusy               another program holds the database: nothing was done
         └── OutcomeUnknown            the storage failed: the change may be there or not
+
+`StartError`, beside these, is for the person who starts the engine and never goes on the wire.
 """
 
 from __future__ import annotations
@@ -51,26 +54,160 @@ class StorageFull(EngineError):
     """The disk is full; the operation was not carried out."""
 
 
+class StorageBusy(EngineError):
+    """Another program keeps the database locked; the operation was not carried out."""
+
+
 class OutcomeUnknown(EngineError):
     """The storage failed while the operation was on its way to disk: it may be there or not."""
 
 
-class Text:
-    """Every error text that goes on the wire. Where Redis has one, it is Redis' own, to the byte."""
+class StartError(EzraError):
+    """An engine cannot start on its data directory. Its text says why and what to do."""
 
+
+class Text:
+    """Every error text that goes on the wire. Where Redis has one, it is Redis' own, to the byte.
+
+    A text with names in braces is completed by `str.format`.
+    """
+
+    # Bytes that are not RESP; the first seven are Redis' own
+    INVALID_MULTIBULK_LENGTH = "ERR Protocol error: invalid multibulk length"
+    INVALID_BULK_LENGTH = "ERR Protocol error: invalid bulk length"
+    BULK_EXPECTED = "ERR Protocol error: expected '$', got '{byte}'"
+    UNBALANCED_QUOTES = "ERR Protocol error: unbalanced quotes in request"
+    BIG_INLINE_REQUEST = "ERR Protocol error: too big inline request"
+    BIG_MULTIBULK_COUNT = "ERR Protocol error: too big mbulk count string"
+    BIG_BULK_COUNT = "ERR Protocol error: too big bulk count string"
+    CRLF_EXPECTED = "ERR Protocol error: expected CRLF after a bulk string"
+    LINE_TOO_LONG = "ERR Protocol error: too long a line"
+    INVALID_VALUE = "ERR Protocol error: invalid value after '{byte}'"
+    UNKNOWN_TYPE = "ERR Protocol error: unknown type '{byte}'"
+    OUT_OF_PLACE = "ERR Protocol error: '{byte}' out of place"
+    TOO_DEEP = "ERR Protocol error: too deeply nested"
+    TOO_LARGE = "ERR Protocol error: too large a value"
+
+    # Any command
+    UNKNOWN_COMMAND = "ERR unknown command '{name}', with args beginning with: {arguments}"
+    UNKNOWN_SUBCOMMAND = "ERR unknown subcommand '{name}'. Try {command} HELP."
+    WRONG_SUBCOMMAND = (
+        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try {command} HELP."
+    )
+    WRONG_ARITY = "ERR wrong number of arguments for '{name}' command"
+    SYNTAX = "ERR syntax error"
+    NOT_AN_INTEGER = "ERR value is not an integer or out of range"
+    INVALID_ID = "ERR Invalid stream ID specified as stream command argument"
+    NO_SUCH_KEY = "ERR no such key"
+    OVERSIZED = (
+        "ERR the command is too large: {size} bytes where {limit} are allowed, "
+        "see --max-payload-bytes; nothing was done"
+    )
+
+    # What EZRA alone asks for: they name what is wrong and say what would be right
+    INVALID_WHOLE = "ERR invalid {name}: expected a whole number from {least} to {most}"
+    INVALID_SECONDS = (
+        "ERR invalid {name}: expected seconds from {least} to {most}, as in 90 or 0.5"
+    )
+    INVALID_TEXT = "ERR invalid {name}: expected at most {most} bytes of UTF-8"
+    INVALID_QUEUE = (
+        "ERR invalid queue: expected 1 to {most} bytes of UTF-8, "
+        "with at most one ::dead, at the end"
+    )
+    DEAD_IS_NO_QUEUE = (
+        "ERR invalid queue: {name} is the dead-letter queue of {queue}; "
+        "name that queue itself"
+    )
+
+    # Connection
+    NOT_A_PROTOCOL = "ERR Protocol version is not an integer or out of range"
+    NO_PROTOCOL = "NOPROTO unsupported protocol version"
+    HELLO_OPTION = "ERR Syntax error in HELLO option '{name}'"
+    WRONG_CREDENTIALS = "WRONGPASS invalid username-password pair or user is disabled."
+    DATABASE = "ERR DB index is out of range"
+    CLIENT_NAME = (
+        "ERR Client names cannot contain spaces, newlines or special characters."
+    )
+    CLIENT_INFO = "ERR {name} cannot contain spaces, newlines or special characters."
+    CLIENT_INFO_OPTION = "ERR Unrecognized option '{name}'"
+
+    # XADD
     ID_TOO_SMALL = (
         "ERR The ID specified in XADD is equal or smaller than the target stream top item"
     )
+    ID_ZERO = "ERR The ID specified in XADD must be greater than 0-0"
     ID_TOO_FAR = (
         "ERR invalid id: more than a day ahead of the server's clock; "
         "use * to have the server make one"
     )
+    ID_SEQUENCE = (
+        "ERR invalid id: the number after the dash goes up to {most}; "
+        "use * to have the server make one"
+    )
+    NEGATIVE_MAXLEN = "ERR The MAXLEN argument must be >= 0."
+    NEGATIVE_LIMIT = "ERR The LIMIT argument must be >= 0."
+    TWO_TRIMS = (
+        "ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
+    )
+    LIMIT_NEEDS_APPROXIMATE = (
+        "ERR syntax error, LIMIT cannot be used without the special ~ option"
+    )
+    LIMIT_NEEDS_TRIM = (
+        "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy"
+    )
+    NO_IDEMPOTENCE = (
+        "ERR IDMP and IDMPAUTO are not supported by this version of EZRA; nothing was pushed"
+    )
+    PUSH_TO_DEAD = (
+        "ERR {name} is the dead-letter queue of {queue}: tasks get there when their attempts "
+        "are used up, none can be pushed there"
+    )
+    TWO_PAYLOADS = "ERR invalid payload: given twice; a task has one payload field"
+    OPTION_TWICE = "ERR invalid {name}: given twice; a task has one value for it"
+    UNKNOWN_OPTION = "ERR invalid {name}: no such option; there are {known}"
+    DELAY_AND_RUN_AT = "ERR invalid delay: given together with run_at; give one of them"
+
+    # XREADGROUP
+    UNBALANCED = (
+        "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' "
+        "must be specified."
+    )
+    MISSING_GROUP = "ERR Missing GROUP option for XREADGROUP"
+    DOLLAR_ID = (
+        "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history "
+        "of this consumer by specifying a proper ID, or use the > ID to get new messages. "
+        "The $ ID would just return an empty result set."
+    )
+    NOT_A_TIMEOUT = "ERR timeout is not an integer or out of range"
+    NEGATIVE_TIMEOUT = "ERR timeout is negative"
+    NO_CLAIM = (
+        "ERR XREADGROUP's CLAIM is not supported by this version of EZRA, and not needed: "
+        "a task whose lease has lapsed is claimed again by itself"
+    )
+
+    # XNACK
+    NUMBER_OF_IDS = "ERR Number of IDs must be a positive integer"
+    IDS_DO_NOT_MATCH = "ERR The `numids` parameter must match the number of arguments"
+    NOT_IN_FLIGHT = "ERR no such task is in flight in this queue"
+
+    # XGROUP, XINFO, EZRA.QUEUE
     XGROUP_NEEDS_QUEUE = (
         "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want "
         "to use the MKSTREAM option to create an empty stream automatically."
     )
+    ENTRIES_READ = "ERR value for ENTRIESREAD must be positive or -1"
+    NO_FULL = "ERR XINFO STREAM FULL is not supported by this version of EZRA"
+    UNKNOWN_SETTING = "ERR invalid {name}: no such setting; there are {known}"
+    SETTING_TWICE = "ERR invalid {name}: given twice; a setting has one value"
+
+    # The engine
     SHUTTING_DOWN = "ERR the server is shutting down; nothing was done"
     STORAGE_FULL = "ERR the disk is full: nothing was done; free some space and try again"
+    STORAGE_BUSY = (
+        "ERR another program keeps the database locked: nothing was done; "
+        "end its transaction and try again"
+    )
+    NOT_STORABLE = "ERR this cannot be stored: {reason}; nothing was done"
     OUTCOME_UNKNOWN = (
         "UNKNOWN the storage failed while this was written: it may be stored or not; "
         "the server stops, ask again when it is back"

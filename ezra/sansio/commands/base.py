@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Self, TypeVar
 
+from ezra.sansio.model import Delivery
 from ezra.sansio.resp.values import Value
 
-ResultT = TypeVar("ResultT", contravariant=True)
+ResultT_contra = TypeVar("ResultT_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,25 @@ class CommandSpec:
     group: str
     """The family it is listed under in the docs."""
     replies: tuple[str, ...] = ()
-    """Every possible reply, one line each, for the docs."""
+    """Every possible reply, one line each, for the docs. Errors that every command can meet (wrong
+    arity, a syntax error, the engine's) are not repeated."""
+    flags: tuple[str, ...] = ()
+    """Redis' flags for COMMAND INFO."""
+    since: str = "0.1.0"
+    """EZRA's version that had it first."""
+
+    @property
+    def wire_name(self) -> str:
+        """As Redis' replies and error texts write it: `xadd`, `xgroup|create`."""
+        return self.name.lower().replace(" ", "|")
+
+    def fits(self, words: int) -> bool:
+        """Whether a command of so many words, names included, has the right length."""
+        return words == self.arity if self.arity >= 0 else words >= -self.arity
 
 
-class Command(ABC, Generic[ResultT]):
-    """The base of all commands; `ResultT` is what whoever carries it out gives to `reply`."""
+class Command(ABC, Generic[ResultT_contra]):
+    """The base of all commands; its type argument is what `reply` takes, the result."""
 
     __slots__ = ()
     SPEC: ClassVar[CommandSpec]
@@ -45,6 +60,10 @@ class Command(ABC, Generic[ResultT]):
     def barrier(self) -> bool:
         """Whether its reply must be sent before the next command may be looked at."""
         return False
+
+    def handed_out(self, result: ResultT_contra) -> tuple[Delivery, ...]:  # noqa: ARG002 - for subclasses
+        """Return the tasks that the reply hands to the worker: released if it cannot be sent."""
+        return ()
 
     @classmethod
     @abstractmethod
@@ -56,5 +75,5 @@ class Command(ABC, Generic[ResultT]):
         """
 
     @abstractmethod
-    def reply(self, result: ResultT, protocol: int) -> Value:
+    def reply(self, result: ResultT_contra, protocol: int) -> Value:
         """Return what goes back on the wire for the result, in RESP 2 or 3."""

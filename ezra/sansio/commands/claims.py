@@ -1,0 +1,158 @@
+"""The command that hands tasks to a worker: XREADGROUP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from ezra.sansio.commands.arguments import (
+    MAX_SECONDS,
+    Words,
+    address,
+    id_after,
+    integer,
+    text,
+)
+from ezra.sansio.commands.base import Command, CommandSpec
+from ezra.sansio.commands.fields import claimed_fields
+from ezra.sansio.errors import CommandError, Text
+from ezra.sansio.model import FOREVER, MILLISECOND, SECOND, Address, Claimed, Delivery, wire_id
+from ezra.sansio.resp.values import NULL_ARRAY, Map, Value
+
+MAX_CLAIM = 10_000
+"""The most tasks that one claim hands out, what "no limit" (COUNT 0) means, too: all of them are
+leased from the same moment, and one commit and one reply must hold them."""
+
+_DEFAULT_COUNT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class XReadGroup(Command[tuple[Delivery, ...]]):
+    """Claim tasks, or read this worker's own again. Answers one `Delivery` for each queue read."""
+
+    group: str
+    worker: str
+    sources: tuple[tuple[Address, int | None], ...]
+    """None stands for `>`; an id, for this worker's own tasks in flight after it."""
+    count: int = _DEFAULT_COUNT
+    """In all; at most `MAX_CLAIM`."""
+    block: int | None = None
+    """Microseconds to wait; None does not wait, FOREVER is BLOCK 0. None if any source has an id:
+    reading one's own tasks never waits."""
+    no_ack: bool = False
+
+    SPEC: ClassVar = CommandSpec(
+        name="XREADGROUP",
+        arguments="GROUP group worker [COUNT count] [BLOCK milliseconds] [NOACK] "
+        "STREAMS queue [queue ...] id [id ...]",
+        arity=-7,
+        summary="Claim up to COUNT (default 1) tasks in all, queues in the order given.",
+        group="queue",
+        replies=(
+            "map (RESP3) or array of pairs (RESP2): queue -> [[id, [field, value, ...]], ...]",
+            "null: nothing there, at once or after BLOCK milliseconds",
+            Text.UNBALANCED,
+            Text.MISSING_GROUP,
+            Text.DOLLAR_ID,
+            Text.NOT_A_TIMEOUT,
+            Text.NEGATIVE_TIMEOUT,
+            Text.NOT_AN_INTEGER,
+            Text.INVALID_ID,
+        ),
+        flags=("write", "blocking", "movablekeys"),
+    )
+
+    @property
+    def barrier(self) -> bool:
+        """What comes after a claim that may wait is looked at when it has been answered."""
+        return self.block is not None
+
+    @property
+    def claims(self) -> tuple[Address, ...]:
+        """The sources read with `>`, in order."""
+        return tuple([address for address, after in self.sources if after is None])
+
+    @property
+    def rereads(self) -> tuple[tuple[Address, int], ...]:
+        """The sources read with an id, in order."""
+        return tuple([(address, after) for address, after in self.sources if after is not None])
+
+    @classmethod
+    def parse(cls, arguments: Sequence[bytes]) -> Self:
+        """Options stand before STREAMS, in any order."""
+        words = Words(arguments)
+        names: tuple[str, str] | None = None
+        count, block, no_ack = _DEFAULT_COUNT, None, False
+        while (option := words.take().upper()) != b"STREAMS":
+            if option == b"GROUP":
+                names = text("group", words.take()), text("worker", words.take())
+            elif option == b"COUNT":
+                count = _count(words.take())
+            elif option == b"BLOCK":
+                block = _timeout(words.take())
+            elif option == b"NOACK":
+                no_ack = True
+            else:
+                raise CommandError(Text.NO_CLAIM if option == b"CLAIM" else Text.SYNTAX)
+        sources = _sources(words)
+        if names is None:
+            raise CommandError(Text.MISSING_GROUP)
+        if any(after is not None for _, after in sources):
+            block = None
+        return cls(*names, sources, count, block, no_ack)
+
+    def reply(self, result: tuple[Delivery, ...], protocol: int) -> Value:
+        """The entries of each queue, or null when no queue was worth naming."""
+        if not result:
+            return NULL_ARRAY
+        pairs = tuple(
+            [
+                (delivery.source.name.encode(), tuple([_entry(task) for task in delivery.tasks]))
+                for delivery in result
+            ]
+        )
+        return pairs if protocol == 2 else Map(pairs)
+
+    def handed_out(self, result: tuple[Delivery, ...]) -> tuple[Delivery, ...]:
+        """What was claimed now: not what is done at once, nor what the worker had before."""
+        if self.no_ack:
+            return ()
+        before = {address for address, _ in self.rereads}
+        return tuple([delivery for delivery in result if delivery.source not in before])
+
+
+def _count(word: bytes) -> int:
+    count = integer(word)
+    return min(count, MAX_CLAIM) if count > 0 else MAX_CLAIM
+
+
+def _timeout(word: bytes) -> int:
+    milliseconds = integer(word, Text.NOT_A_TIMEOUT)
+    if milliseconds < 0:
+        raise CommandError(Text.NEGATIVE_TIMEOUT)
+    timeout = milliseconds * MILLISECOND
+    return timeout if 0 < timeout <= MAX_SECONDS * SECOND else FOREVER
+
+
+def _sources(words: Words) -> tuple[tuple[Address, int | None], ...]:
+    """Take the queues and as many ids: the first id belongs to the first queue, and so on."""
+    if words.left % 2:
+        raise CommandError(Text.UNBALANCED)
+    if not words.left:
+        raise CommandError(Text.SYNTAX)
+    queues = words.take_many(words.left // 2)
+    ids = words.take_many(words.left)
+    return tuple([(address(queue), _after(word)) for queue, word in zip(queues, ids, strict=True)])
+
+
+def _after(word: bytes) -> int | None:
+    if word == b">":
+        return None
+    if word == b"$":
+        raise CommandError(Text.DOLLAR_ID)
+    return id_after(word)
+
+
+def _entry(task: Claimed) -> tuple[Value, ...]:
+    return wire_id(task.id).encode(), claimed_fields(task)

@@ -1,0 +1,160 @@
+"""EZRA's own commands, in the style of a Redis module's: EZRA.QUEUE LIST, GET, SET."""
+
+# ruff: noqa: ARG002, ARG003 - every reply is told the protocol; most are the same in both, and the encoder
+# turns maps into RESP2 by itself.
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from ezra.sansio.commands.arguments import MAX_ATTEMPTS, Seconds, Whole, queue_name
+from ezra.sansio.commands.base import Command, CommandSpec
+from ezra.sansio.errors import CommandError, Text
+from ezra.sansio.model import SECOND, QueueInfo
+from ezra.sansio.resp.values import OK, Map, SimpleError, Value
+
+SETTINGS: dict[str, Seconds | Whole] = {
+    setting.name: setting
+    for setting in (
+        Seconds("visibility_timeout", least=1),
+        Whole("max_attempts", 1, MAX_ATTEMPTS),
+        Seconds("retry_delay"),
+    )
+}
+"""What a queue can set for itself, by the names of the fields of `QueueSettings`."""
+
+DEFAULT = b"default"
+"""The value that gives a setting back to the server."""
+
+_FIELDS = (
+    "name, visibility_timeout, max_attempts, retry_delay (seconds; null follows the server's), "
+    "available, scheduled, in_flight, done, dead, pushed, expired"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueList(Command[list[QueueInfo]]):
+    """The books of every queue, by name."""
+
+    SPEC: ClassVar = CommandSpec(
+        name="EZRA.QUEUE LIST",
+        arguments="",
+        arity=2,
+        summary="Every queue with its settings and counts.",
+        group="ezra",
+        replies=(f"array of maps (RESP3) or of flat arrays (RESP2): {_FIELDS}",),
+        flags=("readonly",),
+    )
+
+    @classmethod
+    def parse(cls, arguments: Sequence[bytes]) -> Self:
+        """No arguments."""
+        return cls()
+
+    def reply(self, result: list[QueueInfo], protocol: int) -> Value:
+        """One map a queue."""
+        return tuple(_books(info) for info in result)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueGet(Command[QueueInfo | None]):
+    """The books of one queue; None where there is no such queue."""
+
+    queue: str
+
+    SPEC: ClassVar = CommandSpec(
+        name="EZRA.QUEUE GET",
+        arguments="queue",
+        arity=3,
+        summary="One queue's settings and counts.",
+        group="ezra",
+        replies=(
+            f"map (RESP3) or flat array (RESP2): {_FIELDS}",
+            Text.NO_SUCH_KEY,
+            Text.DEAD_IS_NO_QUEUE,
+        ),
+        flags=("readonly",),
+    )
+
+    @classmethod
+    def parse(cls, arguments: Sequence[bytes]) -> Self:
+        """One queue's name."""
+        return cls(queue_name(arguments[0]))
+
+    def reply(self, result: QueueInfo | None, protocol: int) -> Value:
+        """A map, or Redis' error for a key that is not there."""
+        return SimpleError(Text.NO_SUCH_KEY) if result is None else _books(result)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSet(Command[None]):
+    """Change some of a queue's settings, creating the queue; the others stay as they are."""
+
+    queue: str
+    changes: tuple[tuple[str, int | None], ...]
+    """By name; durations in microseconds. None gives the setting back to the server."""
+
+    SPEC: ClassVar = CommandSpec(
+        name="EZRA.QUEUE SET",
+        arguments="queue name value|default [name value|default ...]",
+        arity=-5,
+        summary="Change a queue's visibility_timeout, max_attempts or retry_delay.",
+        group="ezra",
+        replies=(
+            "OK",
+            Text.DEAD_IS_NO_QUEUE,
+            "ERR invalid <name>: the setting is malformed, unknown or given twice",
+        ),
+        flags=("write",),
+    )
+
+    @classmethod
+    def parse(cls, arguments: Sequence[bytes]) -> Self:
+        """Pairs of name and value; one that is wrong changes nothing at all."""
+        if len(arguments) % 2 == 0:
+            raise CommandError(Text.WRONG_ARITY.format(name="ezra.queue|set"))
+        changes: dict[str, int | None] = {}
+        for word, value in zip(arguments[1::2], arguments[2::2], strict=True):
+            setting = _setting(word)
+            if setting.name in changes:
+                raise CommandError(Text.SETTING_TWICE.format(name=setting.name))
+            default = value.lower() == DEFAULT
+            changes[setting.name] = None if default else setting.parse(value)
+        return cls(queue_name(arguments[0]), tuple(changes.items()))
+
+    def reply(self, result: None, protocol: int) -> Value:
+        """OK."""
+        return OK
+
+
+def _setting(word: bytes) -> Seconds | Whole:
+    name = word[:128].decode(errors="surrogateescape")
+    setting = SETTINGS.get(name.lower())
+    if setting is None:
+        raise CommandError(Text.UNKNOWN_SETTING.format(name=name, known=", ".join(SETTINGS)))
+    return setting
+
+
+def _books(info: QueueInfo) -> Map:
+    settings = info.settings
+    return Map(
+        (
+            (b"name", info.name.encode()),
+            (b"visibility_timeout", _in_seconds(settings.visibility_timeout)),
+            (b"max_attempts", settings.max_attempts),
+            (b"retry_delay", _in_seconds(settings.retry_delay)),
+            (b"available", info.ready),
+            (b"scheduled", info.scheduled),
+            (b"in_flight", info.in_flight),
+            (b"done", info.done),
+            (b"dead", info.dead),
+            (b"pushed", info.pushed),
+            (b"expired", info.expired),
+        )
+    )
+
+
+def _in_seconds(duration: int | None) -> float | None:
+    return None if duration is None else duration / SECOND

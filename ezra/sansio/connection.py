@@ -1,0 +1,230 @@
+"""One client's connection without its socket: bytes to commands, results to bytes.
+
+Four verbs, no callbacks. Whoever drives a connection goes round and round:
+
+    receive_data(bytes)        what the socket gave; b"" when the peer has ended
+    next_event()               again and again: commands, until it says NEED_DATA or PAUSED, or
+                               until the conversation is over (Closed, or RemoteProtocolError)
+    send(result)               once for each of those commands, in their order: the reply's bytes
+    send_failed()              instead of going on, when those bytes could not be delivered
+
+A `ConnectionCommand` is answered by its own `answer(session)`, a `BadCommand` by its error, every
+other command by an engine; after a `RemoteProtocolError` the error itself is the last thing to
+send. Once the bytes are on their way, `closing` says whether to close.
+
+Strategy: the requests that were read and not yet answered stand in a queue, and the states and
+their transitions are data in `connection_state`. A wrong command is an event like any other.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias, assert_never
+
+from ezra.sansio.commands.base import Command
+from ezra.sansio.commands.connection import Greeting, Quit
+from ezra.sansio.commands.table import parse
+from ezra.sansio.connection_state import CLOSING, DEAF, Input, State, transition
+from ezra.sansio.errors import (
+    CommandError,
+    EzraError,
+    LocalProtocolError,
+    ProtocolError,
+    RemoteProtocolError,
+    Text,
+)
+from ezra.sansio.model import Delivery
+from ezra.sansio.resp.buffer import NEED_DATA as NO_REQUEST
+from ezra.sansio.resp.encoder import encode
+from ezra.sansio.resp.limits import Limits
+from ezra.sansio.resp.requests import Oversized, RequestDecoder
+from ezra.sansio.resp.values import SimpleError, Value
+from ezra.sansio.session import Session
+
+MAX_UNANSWERED = 1024
+"""Commands that are read ahead of their answers: enough to share one commit, and a bound on what a
+client that sends without end can make the server hold."""
+
+
+class Signal(enum.Enum):
+    """What `next_event` answers when there is no event."""
+
+    NEED_DATA = "need data"
+    """Everything has been looked at; call again after `receive_data`."""
+    PAUSED = "paused"
+    """What was read must be answered, and the answers sent, before more is looked at."""
+
+
+NEED_DATA: Final = Signal.NEED_DATA
+PAUSED: Final = Signal.PAUSED
+
+
+@dataclass(frozen=True, slots=True)
+class BadCommand:
+    """A command that cannot be carried out: `send` its error, and go on."""
+
+    error: CommandError
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The peer sends no more. What it asked before may still be answered; then close."""
+
+
+Event: TypeAlias = Command[Any] | BadCommand | Closed | Literal[Signal.NEED_DATA, Signal.PAUSED]
+
+
+class Connection:
+    """The session machine. Not for several threads at once."""
+
+    def __init__(self, session: Session, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen: safe to share
+        self._session = session
+        self._decoder = RequestDecoder(limits)
+        self._state = State.OPEN
+        self._ended = False  # the peer's last byte has been received, though perhaps not read
+        self._unanswered: deque[Command[Any] | BadCommand | RemoteProtocolError] = deque()
+        self._garbage = ""  # the error reply to what is not RESP
+        self._handed_out: list[Delivery] = []  # in the replies made since the last `next_event`
+
+    @property
+    def state(self) -> State:
+        """Where the connection stands."""
+        return self._state
+
+    @property
+    def closing(self) -> bool:
+        """Whether to close the connection once what `send` returned is on its way."""
+        return self._state in CLOSING
+
+    def receive_data(self, data: bytes) -> None:
+        """Store what has arrived; `b""` says that nothing will come any more. Then `next_event`.
+
+        Raises:
+            LocalProtocolError: something came after the end.
+        """
+        if self._ended:
+            raise LocalProtocolError("data after the peer's end")
+        if not data:
+            self._ended = True
+        elif self._state not in DEAF:
+            self._decoder.receive_data(data)
+
+    def next_event(self) -> Event:
+        """Return the next command, or why there is none: call it until there is none, then `send`.
+
+        Raises:
+            RemoteProtocolError: the peer sent what is not RESP; so does every later call.
+        """
+        self._handed_out.clear()
+        match self._state:
+            case State.OPEN:
+                return self._read()
+            case State.HELD | State.LEAVING:
+                return PAUSED
+            case State.ENDED | State.CLOSED:
+                return Closed()
+            case State.ERROR:
+                raise RemoteProtocolError(self._garbage)
+            case _:
+                assert_never(self._state)
+
+    def send(self, result: object) -> bytes:
+        """Return the reply to the oldest command that is not answered, as bytes to be sent.
+
+        `result` is what that command's `reply` takes, or an `EzraError` instead. After a
+        `RemoteProtocolError`, and once everything before it is answered, it is that error; the
+        bytes may be none then: close without a word.
+
+        Raises:
+            LocalProtocolError: nothing waits for an answer, or not for such a one.
+        """
+        if not self._unanswered:
+            raise LocalProtocolError("nothing waits for an answer")
+        request = self._unanswered[0]
+        if isinstance(request, RemoteProtocolError):
+            reply = _farewell(request, result)
+        else:
+            value = self._reply(request, result)
+            reply = encode(value, self._session.protocol)
+        self._unanswered.popleft()
+        if not self._unanswered:
+            self._state = transition(self._state, Input.ANSWERED)
+        return reply
+
+    def send_failed(self) -> tuple[Delivery, ...]:
+        """Say that the bytes `send` gave since the last `next_event` did not reach the peer.
+
+        Returns:
+            What was handed out in them, to be released. The connection is over.
+        """
+        lost = tuple(self._handed_out)
+        self._handed_out.clear()
+        self._unanswered.clear()
+        self._state = transition(self._state, Input.LOST)
+        return lost
+
+    def _read(self) -> Event:
+        """Look at the next request."""
+        if len(self._unanswered) >= MAX_UNANSWERED:
+            return PAUSED
+        try:
+            request = self._decoder.next_request()
+        except RemoteProtocolError as error:
+            self._state = transition(self._state, Input.GARBAGE)
+            self._garbage = str(error)
+            self._unanswered.append(error)
+            raise
+        if request is NO_REQUEST:
+            return self._read_all()
+        event = _understand(request)
+        self._state = transition(self._state, _input_of(event))
+        self._unanswered.append(event)
+        return event
+
+    def _read_all(self) -> Event:
+        """Say what it means that nothing whole is left to read."""
+        if not self._ended:
+            return NEED_DATA
+        self._state = transition(self._state, Input.END)
+        return Closed()
+
+    def _reply(self, request: Command[Any] | BadCommand, result: object) -> Value:
+        """Return the reply's value, and note what comes with it."""
+        if isinstance(result, ProtocolError):
+            raise LocalProtocolError("a protocol error answers no command") from result
+        if isinstance(result, EzraError):
+            return SimpleError(str(result))
+        if isinstance(request, BadCommand):
+            raise LocalProtocolError("a bad command is answered with its error")
+        if isinstance(result, Greeting):
+            self._session.protocol = result.protocol
+        self._handed_out += request.handed_out(result)
+        return request.reply(result, self._session.protocol)
+
+
+def _understand(request: list[bytes] | Oversized) -> Command[Any] | BadCommand:
+    if isinstance(request, Oversized):
+        text = Text.OVERSIZED.format(size=request.size, limit=request.limit)
+        return BadCommand(CommandError(text))
+    try:
+        return parse(request)
+    except CommandError as error:
+        return BadCommand(error)
+
+
+def _input_of(event: Command[Any] | BadCommand) -> Input:
+    if isinstance(event, Quit):
+        return Input.QUIT
+    if isinstance(event, Command) and event.barrier:
+        return Input.BARRIER
+    return Input.COMMAND
+
+
+def _farewell(error: RemoteProtocolError, result: object) -> bytes:
+    """Return the last words to a peer that does not speak RESP."""
+    if not isinstance(result, RemoteProtocolError):
+        raise LocalProtocolError("what is not RESP is answered with its error")
+    text = str(error)
+    return encode(SimpleError(text), 2) if text else b""

@@ -1,0 +1,146 @@
+"""Laws of `ezra.sansio.commands.arguments`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ezra.sansio.commands.arguments import (
+    MAX_SECONDS,
+    Seconds,
+    Whole,
+    Words,
+    address,
+    id_after,
+    integer,
+    queue_name,
+    task_id,
+    text,
+)
+from ezra.sansio.errors import CommandError
+from ezra.sansio.model import (
+    MAX_ID,
+    MAX_SEQUENCE,
+    NO_ID,
+    SECOND,
+    Address,
+    pack_id,
+    wire_id,
+)
+
+HALVES = st.integers(0, 2**64 - 1)
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_integers_come_back(number: int) -> None:
+    """Every 64-bit number, as Python writes it, is read as itself."""
+    assert integer(b"%d" % number) == number
+
+
+@given(st.binary(max_size=22) | st.text("0123456789+-_. eE", max_size=22).map(str.encode))
+def test_numbers_are_strict(word: bytes) -> None:
+    """What is read as a number is written just so; anything else is the error."""
+    try:
+        number = integer(word)
+    except CommandError:
+        canonical = word.isdigit() and str(int(word)).encode() == word
+        assert not (canonical and int(word) < 2**63)
+    else:
+        assert b"%d" % number == word
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**19])
+def test_integers_have_64_bits(number: int) -> None:
+    """A number beyond 64 bits is out of range."""
+    with pytest.raises(CommandError, match="not an integer or out of range"):
+        integer(b"%d" % number)
+
+
+@given(st.decimals(0, MAX_SECONDS, allow_nan=False, places=6))
+def test_seconds_become_microseconds(seconds: Decimal) -> None:
+    """Seconds with up to six decimals are exact in microseconds, at any size."""
+    assert Seconds("x").parse(f"{seconds:f}".encode()) == int(seconds * SECOND)
+
+
+@given(st.integers(0, 10**6), st.text("0123456789", min_size=1, max_size=30))
+def test_finer_digits_are_cut_off(whole: int, digits: str) -> None:
+    """What is below a microsecond is dropped, never rounded up."""
+    expected = whole * SECOND + int(digits[:6].ljust(6, "0"))
+    assert Seconds("x").parse(f"{whole}.{digits}".encode()) == expected
+
+
+@given(st.integers(-50, 50))
+def test_bounds_are_inclusive(number: int) -> None:
+    """A whole number and a number of seconds may be its own bound, and nothing beyond."""
+    for parser, unit in ((Whole("x", -7, 9), 1), (Seconds("x", 3 * SECOND, 9 * SECOND), SECOND)):
+        word = b"%d" % number
+        if parser.least <= number * unit <= parser.most:
+            assert parser.parse(word) == number * unit
+        else:
+            with pytest.raises(CommandError, match="ERR invalid x: expected"):
+                parser.parse(word)
+
+
+@given(st.integers(0, MAX_ID))
+def test_ids_come_back(packed: int) -> None:
+    """Every id that a task can have is read as it is written."""
+    word = wire_id(packed).encode()
+    assert task_id(word) == packed == id_after(word)
+
+
+@given(HALVES, HALVES)
+def test_ids_that_no_task_has(milliseconds: int, sequence: int) -> None:
+    """Any 64-bit halves are a well-formed id; one that cannot be stored finds no task.
+
+    As a place to start from it stands for the highest id below it.
+    """
+    word = b"%d-%d" % (milliseconds, sequence)
+    packed = task_id(word)
+    assert packed == pack_id(milliseconds, sequence)
+    after = id_after(word)
+    assert packed in (after, NO_ID)
+    assert divmod(after, MAX_SEQUENCE + 1) <= (milliseconds, sequence)
+
+
+@given(st.integers(0, 2**43 - 1))
+def test_an_id_without_sequence_has_sequence_0(milliseconds: int) -> None:
+    """`<ms>` is `<ms>-0`."""
+    assert task_id(b"%d" % milliseconds) == task_id(b"%d-0" % milliseconds)
+
+
+@given(st.text(min_size=1, max_size=128).filter(lambda name: "::" not in name))
+def test_addresses_come_back(queue: str) -> None:
+    """A queue and its dead-letter queue are told apart by the end of their names alone."""
+    assert address(queue.encode()) == Address(queue)
+    dead = Address(queue, dead=True)
+    assert address(dead.name.encode()) == dead
+    assert queue_name(queue.encode()) == queue
+
+
+def test_dead_elsewhere_is_part_of_the_name() -> None:
+    """Only at the end is `::dead` reserved."""
+    assert address(b"a::dead::b") == Address("a::dead::b")
+    assert address(b"a::DEAD") == Address("a::DEAD")
+    assert address(b"a:dead") == Address("a:dead")
+
+
+@given(st.text(max_size=100))
+def test_texts_come_back(word: str) -> None:
+    """Any UTF-8 is a text, the empty one too."""
+    assert text("x", word.encode()) == word
+
+
+def test_the_cursor_moves_on() -> None:
+    """Words are taken one by one, some by name, the rest together; past the end is an error."""
+    words = Words([b"a", b"~", b"c", b"d"])
+    assert words.take() == b"a"
+    assert not words.take_if(b"=", b"A")
+    assert words.take_if(b"=", b"~")
+    assert words.left == 2
+    assert words.take_many(2) == [b"c", b"d"]
+    assert not words.take_if(b"E")
+    with pytest.raises(CommandError, match="syntax error"):
+        words.take()

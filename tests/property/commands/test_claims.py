@@ -1,0 +1,96 @@
+"""Laws of `ezra.sansio.commands.claims`: how XREADGROUP is read, and what it hands out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ezra.sansio.commands import MAX_CLAIM, XReadGroup, parse
+from ezra.sansio.model import FOREVER, MAX_ID, MILLISECOND, Address, Delivery
+from tests.property.commands.books import DELIVERY, FIVE, FOREIGN, TASK
+from tests.property.wire import split
+
+Q, R = Address("q"), Address("r")
+PLAIN = XReadGroup("g", "w", ((Q, None),))
+
+
+def _read(options: str, streams: str = "q >") -> XReadGroup:
+    command = parse(split(f"XREADGROUP GROUP g w {options} STREAMS {streams}"))
+    assert isinstance(command, XReadGroup)
+    return command
+
+
+@given(
+    st.permutations(["GROUP g w", "COUNT 7", "BLOCK 1500", "NOACK"]),
+    st.sampled_from([str, str.lower, str.title]),
+)
+def test_options_stand_in_any_order(options: list[str], case: type[str]) -> None:
+    """Options come in any order and case, as GLIDE sends BLOCK before COUNT."""
+    line = " ".join(options).replace("GROUP", case("GROUP")).replace("COUNT", case("COUNT"))
+    line = line.replace("BLOCK", case("BLOCK")).replace("NOACK", case("NOACK"))
+    command = parse(split(f"{case('XREADGROUP')} {line} {case('STREAMS')} q r > >"))
+    sources = ((Q, None), (R, None))
+    expected = XReadGroup("g", "w", sources, 7, 1_500 * MILLISECOND, no_ack=True)
+    assert command == expected
+
+
+def test_the_defaults() -> None:
+    """One task, at once or not at all."""
+    assert _read("") == PLAIN
+    assert (PLAIN.count, PLAIN.block, PLAIN.no_ack) == (1, None, False)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [("1", 1), ("10", 10), ("0", MAX_CLAIM), ("-1", MAX_CLAIM), (str(2**62), MAX_CLAIM)],
+)
+def test_count(count: str, expected: int) -> None:
+    """COUNT 0 or less means no limit, which is MAX_CLAIM; so does more than that."""
+    assert _read(f"COUNT {count}").count == expected
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [("0", FOREVER), ("1", 1_000), ("3153600000000", 3_153_600_000_000_000), (str(2**62), FOREVER)],
+)
+def test_block(block: str, expected: int) -> None:
+    """BLOCK is milliseconds; 0 waits for ever, and so does more than a hundred years."""
+    command = _read(f"BLOCK {block}")
+    assert command.block == expected
+    assert command.barrier
+
+
+def test_without_block_nothing_is_held_up() -> None:
+    """A claim that does not wait is no barrier."""
+    assert not PLAIN.barrier
+
+
+@pytest.mark.parametrize(
+    ("word", "after"), [("0", 0), ("0-0", 0), ("1-5", FIVE), (str(2**64 - 1), MAX_ID)]
+)
+def test_rereading_never_waits(word: str, after: int) -> None:
+    """An id reads the worker's own tasks after it, and BLOCK is ignored."""
+    command = _read("BLOCK 0", f"q r {word} >")
+    assert command.sources == ((Q, after), (R, None))
+    assert command.rereads == ((Q, after),)
+    assert command.claims == (R,)
+    assert command.block is None
+
+
+def test_a_name_with_meaning_elsewhere_is_a_name() -> None:
+    """Group, worker and queue may be called like an option."""
+    command = parse(split("XREADGROUP GROUP STREAMS COUNT STREAMS STREAMS >"))
+    assert command == XReadGroup("STREAMS", "COUNT", ((Address("STREAMS"), None),))
+
+
+def test_what_is_handed_out() -> None:
+    """What was claimed with this reply is at stake with it; NOACK and one's own tasks are not."""
+    assert PLAIN.handed_out(DELIVERY) == DELIVERY
+    assert PLAIN.handed_out(()) == ()
+    assert replace(PLAIN, no_ack=True).handed_out(DELIVERY) == ()
+    own, new = Delivery(Q, (TASK,)), Delivery(R, (FOREIGN,))
+    assert _read("", "q r 0 >").handed_out((own, new)) == (new,)
+    assert _read("", "q q 0 >").handed_out((own, Delivery(Q, (FOREIGN,)))) == ()

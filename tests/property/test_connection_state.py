@@ -1,0 +1,59 @@
+"""Laws of `ezra.sansio.connection_state`: every pair of state and input, none left out."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from ezra.sansio.connection_state import CLOSING, DEAF, TRANSITIONS, Input, State, transition
+from ezra.sansio.errors import LocalProtocolError
+
+LEGAL = {
+    State.OPEN: {
+        Input.COMMAND: State.OPEN,
+        Input.BARRIER: State.HELD,
+        Input.QUIT: State.LEAVING,
+        Input.ANSWERED: State.OPEN,
+        Input.END: State.ENDED,
+        Input.GARBAGE: State.ERROR,
+        Input.LOST: State.CLOSED,
+    },
+    State.HELD: {Input.ANSWERED: State.OPEN, Input.LOST: State.CLOSED},
+    State.LEAVING: {Input.ANSWERED: State.CLOSED, Input.LOST: State.CLOSED},
+    State.ENDED: {Input.ANSWERED: State.CLOSED, Input.LOST: State.CLOSED},
+    State.ERROR: {Input.ANSWERED: State.ERROR, Input.LOST: State.ERROR},
+    State.CLOSED: {Input.LOST: State.CLOSED},
+}
+
+
+@pytest.mark.parametrize(("state", "given"), list(product(State, Input)))
+def test_every_pair(state: State, given: Input) -> None:
+    """A pair leads where the protocol says, or is the driver's mistake and changes nothing."""
+    following = LEGAL[state].get(given)
+    if following is None:
+        assert (state, given) not in TRANSITIONS
+        with pytest.raises(LocalProtocolError, match=f"is {state.value} has no use for"):
+            transition(state, given)
+    else:
+        assert transition(state, given) is following
+
+
+def test_an_error_is_for_ever() -> None:
+    """From ERROR and CLOSED nothing leads back to reading."""
+    for state in (State.ERROR, State.CLOSED):
+        assert set(LEGAL[state].values()) == {state}
+
+
+def test_every_state_is_reached() -> None:
+    """No state is there for nothing."""
+    reached = {State.OPEN}
+    for _ in State:
+        reached |= {after for (before, _), after in TRANSITIONS.items() if before in reached}
+    assert reached == set(State)
+
+
+def test_what_states_mean() -> None:
+    """Where nothing more is read nothing is kept; only where commands may come does one stay."""
+    assert set(State) - CLOSING == {State.OPEN, State.HELD, State.LEAVING}
+    assert set(State) - DEAF == {State.OPEN, State.HELD, State.ENDED}

@@ -1,0 +1,53 @@
+"""A client's side of the wire, for tests: requests as bytes, and one command's way through."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ezra.sansio.commands import Command, ConnectionCommand
+from ezra.sansio.connection import BadCommand, Connection
+from ezra.sansio.session import ServerIdentity, Session
+
+
+def request(*words: bytes) -> bytes:
+    """Return the bytes of a request, as clients send them."""
+    return b"*%d\r\n" % len(words) + b"".join(
+        b"$%d\r\n%s\r\n" % (len(word), word) for word in words
+    )
+
+
+def session(protocol: Literal[2, 3] = 2) -> Session:
+    """Return the session of a client that has said nothing yet."""
+    return Session(7, ServerIdentity("1.2.3"), protocol)
+
+
+def connection(protocol: Literal[2, 3] = 2) -> Connection:
+    """Return a fresh connection."""
+    return Connection(session(protocol))
+
+
+def split(line: str) -> list[bytes]:
+    """Return the words of a line; `''` stands for the empty word."""
+    return [b"" if word == "''" else word.encode() for word in line.split()]
+
+
+def reply(line: str, result: object = None, protocol: Literal[2, 3] = 2) -> bytes:
+    """Return what a client reads that sent these words, when `result` is what they came to.
+
+    A command of the connection itself answers itself, and a bad one is answered with its error.
+    """
+    return reply_to(split(line), result, protocol)
+
+
+def reply_to(words: list[bytes], result: object = None, protocol: Literal[2, 3] = 2) -> bytes:
+    """Return the same for words that a line cannot hold."""
+    own = session(protocol)
+    machine = Connection(own)
+    machine.receive_data(request(*words))
+    event = machine.next_event()
+    if isinstance(event, BadCommand):
+        return machine.send(event.error)
+    assert isinstance(event, Command)
+    if isinstance(event, ConnectionCommand):
+        result = event.answer(own)
+    return machine.send(result)
