@@ -1,0 +1,1 @@
+"""The durable engine on SQLite; `engine` puts its parts together."""

@@ -1,0 +1,218 @@
+"""The durable engine: tasks in an SQLite file, many threads, one fsync for all who wait.
+
+This file puts the parts together and takes them apart again. `commit` lets threads share commits,
+`writer` makes a transaction of a batch, `steps`, `claims` and `sweep` do its work on rows by the
+pure rules of `ezra.sansio.queue`, and `reading` answers questions beside them.
+
+One thread belongs to the engine: the timer, which sleeps until something falls due, or until
+`scheduler` is over, and then has a sweep committed like everything else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ezra.sansio.errors import EngineClosed, EngineError, StartError, Text
+from ezra.sansio.model import SECOND, SEQUENCE_BITS, Defaults, QueueInfo, Status
+from ezra.sansio.queue.operations import Operation
+from ezra.threaded.clock import Clock
+from ezra.threaded.engine import Engine, Submission
+from ezra.threaded.sqlite import reading, statements
+from ezra.threaded.sqlite.commit import Committer
+from ezra.threaded.sqlite.database import DATABASE_FILE, open_database
+from ezra.threaded.sqlite.lock import DirectoryLock
+from ezra.threaded.sqlite.pool import ReaderPool, Synchronous
+from ezra.threaded.sqlite.sweep import restart
+from ezra.threaded.sqlite.transaction import Transaction
+from ezra.threaded.sqlite.writer import Writer
+
+READERS = 4
+"""Connections for reading: more than there are cores would only wait for each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What an engine found when it started."""
+
+    upgraded_from: int
+    """The version of the file as it was; 0 for a new one."""
+    put_back: int
+    """Tasks that were in flight and wait again."""
+    died: int
+    """Tasks that were in flight on their last attempt."""
+    queues: int
+    waiting: int
+    dead: int
+    """All dead tasks, those that died just now included."""
+
+
+class SqliteEngine(Engine):
+    """An engine whose tasks are in `ezra.db` in a data directory, of which it is the only user.
+
+    Args:
+        data_dir: made, readable for its owner only, where it does not exist.
+        defaults: what holds for queues that set nothing else.
+        clock: tells the time and waits for it.
+        synchronous: whether a commit is fsynced before it is answered, or at checkpoints only.
+        scheduler: the longest pause between two sweeps, in microseconds.
+        readers: how many threads can read at once.
+        on_failure: called once when the storage has failed, in some thread of a caller. Nothing is
+            accepted any more then; the process should end, and start again.
+
+    Raises:
+        StartError: the directory is in use, or what is in it cannot be used.
+    """
+
+    recovered: Recovered
+
+    def __init__(
+        self,
+        data_dir: Path,
+        defaults: Defaults,
+        clock: Clock,
+        *,
+        synchronous: Synchronous = "full",
+        scheduler: int = 5 * SECOND,
+        readers: int = READERS,
+        on_failure: Callable[[EngineError], None] = lambda _: None,
+    ) -> None:
+        self._clock = clock
+        self._scheduler = scheduler
+        _make_directory(data_dir)
+        self._lock = DirectoryLock(data_dir)
+        try:
+            self._open(data_dir / DATABASE_FILE, defaults, synchronous, readers)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._committer = Committer(self._writer, clock, on_failure)
+        self._closing = threading.Lock()
+        self._closed = False
+        self._timer = threading.Thread(target=self._run_timer, name="ezra-timer", daemon=True)
+        self._timer.start()
+
+    def submit(self, operations: Sequence[Operation]) -> Submission:
+        """Hand over operations; they are carried out by whoever waits first."""
+        return self._committer.submit(operations)
+
+    def length(self, queue: str, *, dead: bool = False) -> int:
+        """Return how many tasks wait in the queue (scheduled ones included), or are dead in it."""
+        self._catch_up()
+        with self._readers.snapshot() as connection:
+            return reading.length(connection, queue, dead=dead)
+
+    def info(self, queue: str) -> QueueInfo | None:
+        """Return the queue's books, or None where there is no such queue. Does not scan."""
+        self._catch_up()
+        with self._readers.snapshot() as connection:
+            return reading.info(connection, queue)
+
+    def queues(self) -> list[QueueInfo]:
+        """Return the books of all queues, by name."""
+        self._catch_up()
+        with self._readers.snapshot() as connection:
+            return reading.queues(connection)
+
+    def sweep(self) -> None:
+        """Do now what is due now; returns when it is done."""
+        self._sweep_once()
+        while self._committer.due <= self._clock.now():
+            self._sweep_once()
+
+    def drain(self) -> None:
+        """Answer every parked claim with `()`, and let none park from now on."""
+        self._committer.drain()
+
+    def close(self) -> None:
+        """Drain, finish what was submitted, put everything in order on disk. Idempotent."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            self._committer.close()
+            self._timer.join()
+            self._readers.close()
+            # Closing the last connection brings the whole WAL into the database, too.
+            self._writer.connection.close()
+            self._lock.release()
+
+    # -- Starting ----------------------------------------------------------------------------------
+
+    def _open(
+        self, path: Path, defaults: Defaults, synchronous: Synchronous, readers: int
+    ) -> None:
+        connection, came_from = open_database(path, synchronous)
+        try:
+            self._writer = Writer(connection, defaults, self._clock)
+            self._readers = ReaderPool(path, readers)
+            self._recover(came_from)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _recover(self, came_from: int) -> None:
+        """Cut every lease, bring the clock and the tasks together, and look what there is."""
+        back: Counter[Status] = Counter()
+
+        def work(tx: Transaction) -> None:
+            tx.registry.refresh()
+            back.update(restart(tx))
+            # An id carries its moment: one from the future says that the clock was set back.
+            if tx.registry.last_id >> SEQUENCE_BITS > tx.now // 1_000:
+                tx.connection.execute(statements.REBASE, (tx.now,))
+
+        self._writer.transact(work)
+        self._writer.write([], swept=True)
+        self._writer.connection.execute(statements.CHECKPOINT).fetchall()
+        row = self._writer.connection.execute(statements.TOTALS).fetchone()
+        self.recovered = Recovered(came_from, back[Status.AVAILABLE], back[Status.DEAD], *row)
+
+    # -- Time --------------------------------------------------------------------------------------
+
+    def _catch_up(self) -> None:
+        """Before reading: do some of what is due, if anything is."""
+        if self._closed:
+            raise EngineClosed(Text.SHUTTING_DOWN)
+        if self._committer.due <= self._clock.now():
+            self._sweep_once()
+
+    def _sweep_once(self) -> None:
+        """Do a bounded amount of what is due, and look whether a person has edited anything."""
+        self._committer.submit((), sweeps=True).wait()
+
+    def _run_timer(self) -> None:
+        pause = False
+        while self._sleep(pause=pause):
+            pause = False
+            try:
+                self._sweep_once()
+            except EngineClosed:
+                return
+            except EngineError:
+                # A full disk or a locked database: not at once again, however much is due.
+                pause = True
+
+    def _sleep(self, *, pause: bool) -> bool:
+        """Wait until something is due or the scheduler's time is over; False when it is over."""
+        committer = self._committer
+        latest = self._clock.now() + self._scheduler
+        with committer.lock:
+            while committer.running:
+                until = latest if pause else min(latest, committer.due)
+                if until <= self._clock.now():
+                    return True
+                committer.alarm_at = until
+                self._clock.wait(committer.alarm, until)
+                committer.alarm_at = 0  # awake: nobody needs to notify
+            return False
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"cannot make {directory}: {error.strerror}") from error

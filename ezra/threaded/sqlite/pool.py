@@ -1,0 +1,154 @@
+"""Connections to the database: the one that writes, and a few that read beside it.
+
+All writes and all checkpoints are made by the one writer: SQLite before 3.51.3 can corrupt a
+database when one connection checkpoints while another commits. Readers cannot write at all. In WAL
+mode they see the last commit and wait for nobody; none of them stays in a transaction, for the WAL
+could not start over while one did.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from ezra.sansio.errors import StartError
+
+Synchronous = Literal["full", "normal"]
+
+BUSY_TIMEOUT = 5_000
+"""Milliseconds to wait for a person who holds the database's write lock in some other tool."""
+
+_EVERYWHERE: Mapping[str, int] = {
+    "busy_timeout": BUSY_TIMEOUT,
+    "foreign_keys": 1,
+    "temp_store": 2,  # memory: no temporary files beside the database
+    "trusted_schema": 0,  # a schema that somebody else wrote cannot call what it should not
+}
+
+_WRITER: Mapping[str, int] = {
+    **_EVERYWHERE,
+    # 16 MiB of WAL between two checkpoints. A checkpoint writes each page once, however often it
+    # changed, so fewer are better; and the WAL starts over in the space that it has, which makes
+    # fdatasync twice as fast as on a file that grows (so no journal_size_limit).
+    "wal_autocheckpoint": 4_096,
+    "journal_size_limit": -1,
+    # 64 MiB: the upper pages of every index, and what was written since the last checkpoint.
+    "cache_size": -65_536,
+    # Read calls, not a mapping: a disk error is then an error code, not a SIGBUS for the server.
+    "mmap_size": 0,
+    # Some builds overwrite deleted content with zeros, which would write a payload a second time.
+    "secure_delete": 0,
+}
+
+_READER: Mapping[str, int] = {**_EVERYWHERE, "query_only": 1, "wal_autocheckpoint": 0}
+
+_SYNCHRONOUS: Mapping[Synchronous, int] = {"normal": 1, "full": 2}
+
+STATEMENTS_KEPT = 512
+"""Prepared statements for each connection; one for each number of rows in a statement."""
+
+
+def open_writer(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
+    """Open the connection that writes.
+
+    Raises:
+        StartError: SQLite does not do what a pragma asks of it.
+    """
+    connection = _open(path)
+    mode = connection.execute("PRAGMA journal_mode = wal").fetchone()[0]
+    if mode != "wal":
+        connection.close()
+        raise StartError(f"{path} cannot be used in WAL mode: SQLite answers {mode}")
+    _set(connection, {**_WRITER, "synchronous": _SYNCHRONOUS[synchronous]})
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open a connection that only reads."""
+    connection = _open(path)
+    _set(connection, _READER)
+    return connection
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path,
+        isolation_level=None,  # every BEGIN is ours
+        check_same_thread=False,  # who may use it is a matter of our locks
+        cached_statements=STATEMENTS_KEPT,
+    )
+
+
+def _set(connection: sqlite3.Connection, pragmas: Mapping[str, int]) -> None:
+    """Set each pragma and read it back: SQLite ignores what it does not know."""
+    for name, wanted in pragmas.items():
+        connection.execute(f"PRAGMA {name} = {wanted}").fetchall()
+        answer = connection.execute(f"PRAGMA {name}").fetchone()
+        if answer is not None and answer[0] != wanted:
+            connection.close()
+            raise StartError(f"this SQLite refuses PRAGMA {name} = {wanted}: it says {answer[0]}")
+
+
+class ReaderPool:
+    """Read-only connections, lent to one thread at a time.
+
+    `_returned` guards the list of idle connections and the number of open ones; it is held for
+    neither opening nor reading.
+
+    Args:
+        path: the database.
+        size: the most connections that are open at once; who comes then waits for one.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path = path
+        self._size = size
+        self._idle: list[sqlite3.Connection] = []
+        self._open = 0
+        self._returned = threading.Condition(threading.Lock())
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection that sees one moment of the database from begin to end. Be quick."""
+        connection = self._take()
+        try:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("COMMIT")
+        finally:
+            self._give_back(connection)
+
+    def close(self) -> None:
+        """Close every connection, once all are back."""
+        with self._returned:
+            self._returned.wait_for(lambda: len(self._idle) == self._open)
+            for connection in self._idle:
+                connection.close()
+            self._idle.clear()
+            self._open = 0
+
+    def _take(self) -> sqlite3.Connection:
+        with self._returned:
+            self._returned.wait_for(lambda: self._idle or self._open < self._size)
+            if self._idle:
+                return self._idle.pop()
+            self._open += 1
+        try:
+            return open_reader(self._path)
+        except BaseException:
+            with self._returned:
+                self._open -= 1
+                self._returned.notify()
+            raise
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with self._returned:
+            self._idle.append(connection)
+            # Not just one: whoever closes the pool waits here, too.
+            self._returned.notify_all()

@@ -1,0 +1,122 @@
+"""Between a `Task` and its rows: the values that statements take, and the columns they give back.
+
+A task is two rows. What changes in its life is in `tasks`; what a producer pushed is in `payloads`,
+written once and never touched again. A task that is loaded only to be changed comes without what
+its producer pushed: `payload` is None and `headers` is empty then, and neither is ever written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ezra.sansio.model import Status
+from ezra.sansio.queue.task import Task
+
+Headers = tuple[tuple[bytes, bytes], ...]
+Row = tuple[Any, ...]
+"""A row as `sqlite3` gives and takes it."""
+
+LOADED = (
+    "tasks.id, tasks.priority, tasks.max_attempts, tasks.visibility_timeout, tasks.created_at, "
+    "tasks.expires_at, tasks.available_at, tasks.status, tasks.attempts, tasks.worker, "
+    "tasks.claimed_at, tasks.lease_until, tasks.lapsed, tasks.last_error, tasks.finished_at, "
+    "tasks.dead_at, tasks.queue_id"
+)
+"""The columns of a task in the order in which `to_task` reads them; its queue comes last."""
+
+QUEUE_ID = 16
+"""Where the queue's number stands in such a row; payload and headers may follow."""
+
+_STATUS: dict[str, Status] = {status.value: status for status in Status}
+
+
+def to_task(
+    row: Row, queue: str, payload: bytes | None = None, headers: bytes | None = None
+) -> Task:
+    """Return the task in a row of `LOADED`, with what was read of its payload."""
+    return Task(
+        id=row[0],
+        queue=queue,
+        payload=payload,
+        headers=unpack_headers(headers) if headers else (),
+        priority=row[1],
+        max_attempts=row[2],
+        visibility_timeout=row[3],
+        created_at=row[4],
+        expires_at=row[5],
+        available_at=row[6],
+        status=_STATUS[row[7]],
+        attempts=row[8],
+        worker=row[9],
+        claimed_at=row[10],
+        lease_until=row[11],
+        lapsed=row[12] == 1,
+        last_error=row[13],
+        finished_at=row[14],
+        dead_at=row[15],
+    )
+
+
+def new_row(task: Task, queue_id: int, now: int) -> Row:
+    """Return the values that `statements.insert_tasks` takes."""
+    return (
+        task.id,
+        queue_id,
+        task.status.value,
+        task.priority,
+        task.available_at,
+        task.available_at > now,
+        task.created_at,
+        task.expires_at,
+        task.max_attempts,
+        task.visibility_timeout,
+    )
+
+
+def payload_row(task: Task) -> Row:
+    """Return the values that `statements.insert_payloads` takes."""
+    return task.id, task.payload, pack_headers(task.headers)
+
+
+def changed_row(task: Task, now: int) -> Row:
+    """Return the values that `statements.update_tasks` takes."""
+    return (
+        task.id,
+        task.status.value,
+        task.available_at,
+        task.status is Status.AVAILABLE and task.available_at > now,
+        task.attempts,
+        task.worker,
+        task.claimed_at,
+        task.lease_until,
+        task.lapsed,
+        task.last_error,
+        task.finished_at,
+        task.dead_at,
+    )
+
+
+def pack_headers(headers: Headers) -> bytes:
+    """Return headers as netstrings, name and value in turn: `4:user,5:alice,`.
+
+    Exact for any bytes, and still readable by a person who looks into the database.
+    """
+    return b"".join(b"%d:%b," % (len(part), part) for header in headers for part in header)
+
+
+def unpack_headers(packed: bytes) -> Headers:
+    """Return the headers in netstrings.
+
+    Raises:
+        ValueError: that is not what `pack_headers` makes.
+    """
+    parts = []
+    position = 0
+    while position < len(packed):
+        colon = packed.index(b":", position)
+        end = colon + 1 + int(packed[position:colon])
+        parts.append(packed[colon + 1 : end])
+        if packed[end : end + 1] != b",":
+            raise ValueError(f"a netstring does not end at byte {end}")
+        position = end + 1
+    return tuple(zip(parts[::2], parts[1::2], strict=True))

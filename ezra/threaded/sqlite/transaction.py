@@ -1,0 +1,210 @@
+"""One transaction: tasks are loaded, changed by the pure rules, and written back here.
+
+Everything that must not be believed before COMMIT is kept in the transaction itself: what it made
+claimable, what will fall due, who was served and who parked. `calls.Call.outcome` is filled in as
+it goes, and whoever calls commits, or throws the transaction away and starts over.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from ezra.sansio.model import FOREVER, Address, Defaults, Status
+from ezra.sansio.queue.operations import Claim
+from ezra.sansio.queue.task import Task
+from ezra.threaded.sqlite import statements
+from ezra.threaded.sqlite.calls import Call
+from ezra.threaded.sqlite.parking import Parking
+from ezra.threaded.sqlite.registry import Queue, Registry
+from ezra.threaded.sqlite.rows import (
+    QUEUE_ID,
+    Row,
+    changed_row,
+    new_row,
+    payload_row,
+    to_task,
+)
+
+ItemT = TypeVar("ItemT")
+
+
+class Transaction:
+    """The work of one BEGIN IMMEDIATE … COMMIT, all of it at one moment.
+
+    Args:
+        connection: the writer, in a transaction.
+        registry: the queues.
+        parking: who waits.
+        defaults: the server's settings for every queue.
+        now: the moment.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        registry: Registry,
+        parking: Parking,
+        defaults: Defaults,
+        now: int,
+    ) -> None:
+        self.connection = connection
+        self.registry = registry
+        self.parking = parking
+        self.now = now
+        self.retention = defaults.retention
+        self.due = FOREVER
+        """The first moment at which something falls due because of what was done here."""
+        self.swept_until: int | None = None
+        """If there was a sweep, the first moment that it left due."""
+        self.freed: Counter[Address] = Counter()
+        """Where tasks have become claimable, and at most how many, that nobody was offered yet."""
+        self.newcomers: dict[Call, Claim] = {}
+        """Claims that parked here."""
+        self.served: dict[Call, Claim] = {}
+        """Claims that were parked, here or before, and are answered now."""
+
+    # -- Tasks -------------------------------------------------------------------------------------
+
+    def load(self, ids: Iterable[int]) -> dict[int, Task]:
+        """Return those of the tasks that exist, by id, without their payloads."""
+        tasks: dict[int, Task] = {}
+        for chunk in chunks(list(dict.fromkeys(ids))):
+            rows = self.connection.execute(statements.load_tasks(len(chunk)), chunk).fetchall()
+            tasks.update((row[0], self.task(row)) for row in rows)
+        return tasks
+
+    def select(self, statement: str, *values: object) -> list[Task]:
+        """Return the tasks that a statement finds, without their payloads."""
+        return [self.task(row) for row in self.connection.execute(statement, values).fetchall()]
+
+    def task(self, row: Row) -> Task:
+        """Return the task in a row of `rows.LOADED`, and its payload where that comes along."""
+        return to_task(row, self.registry.get(row[QUEUE_ID]).name, *row[QUEUE_ID + 1 :])
+
+    def insert(self, tasks: Sequence[tuple[Task, Queue]]) -> None:
+        """Write new tasks."""
+        rows = [new_row(task, queue.id, self.now) for task, queue in tasks]
+        self.run(statements.insert_tasks, rows)
+        self.run(statements.insert_payloads, [payload_row(task) for task, _ in tasks])
+        for task, _ in tasks:
+            self._note(task)
+
+    def save(self, tasks: Iterable[Task]) -> None:
+        """Write changed tasks back."""
+        tasks = list(tasks)
+        self.run(statements.update_tasks, [changed_row(task, self.now) for task in tasks])
+        for task in tasks:
+            self._note(task)
+
+    def delete(self, ids: Sequence[int]) -> None:
+        """Remove tasks."""
+        self.run(statements.delete_tasks, [(task_id,) for task_id in ids])
+
+    def run(self, statement: Callable[[int], str], rows: Sequence[Row]) -> None:
+        """Run a statement that takes any number of rows."""
+        for chunk in chunks(rows):
+            values = [value for row in chunk for value in row]
+            self.connection.execute(statement(len(chunk)), values)
+
+    def queue_of(self, task: Task) -> Queue:
+        """Return the task's queue."""
+        queue = self.registry.find(task.queue)
+        assert queue is not None  # noqa: S101 - its task was read in this transaction
+        return queue
+
+    def lease_until(self, task: Task) -> int:
+        """Return when a lease on the task lapses that begins now."""
+        own = task.visibility_timeout
+        return self.now + (self.queue_of(task).visibility_timeout if own is None else own)
+
+    def _note(self, task: Task) -> None:
+        """Note what follows from a task as it was just written."""
+        match task.status:
+            case Status.AVAILABLE if task.available_at > self.now:
+                self._fall_due(task.available_at)
+                self._fall_due(task.expires_at)
+            case Status.AVAILABLE:
+                self.freed[Address(task.queue)] += 1
+                self._fall_due(task.expires_at)
+            case Status.IN_FLIGHT:
+                self._fall_due(task.lease_until)
+            case Status.DEAD:
+                self.freed[Address(task.queue, dead=True)] += 1
+            case Status.DONE:
+                self._fall_due(task.expires_at)
+                self._fall_due(self.kept_until(task.finished_at))
+            case Status.ABSENT:
+                raise ValueError("a task that is not there cannot be written")
+
+    def _fall_due(self, moment: int | None) -> None:
+        if moment is not None and moment < self.due:
+            self.due = moment
+
+    def kept_until(self, finished_at: int | None) -> int | None:
+        """Return when a task that finished then is removed; None when it is kept."""
+        if self.retention is None or finished_at is None:
+            return None
+        return finished_at + self.retention
+
+    # -- Waiting claims ----------------------------------------------------------------------------
+
+    def next_in_line(self, *, late: bool) -> list[Call]:
+        """Return the parked claims that can be served with what was freed, in order of arrival.
+
+        Args:
+            late: whether also those whose deadline has come.
+        """
+        left, self.freed = self.freed, Counter[Address]()
+        chosen = []
+        for call in self.parking.waiting_for(left):
+            claim = call.operation
+            assert isinstance(claim, Claim)  # noqa: S101 - nothing else parks
+            overdue = claim.deadline is not None and claim.deadline <= self.now
+            if call not in self.served and (late or not overdue) and _reserve(left, claim):
+                chosen.append(call)
+            if not left:
+                break
+        return chosen
+
+    def park(self, call: Call, claim: Claim) -> None:
+        """Let the claim wait, unless it does already."""
+        if not call.ticket:
+            self.parking.park(call, claim)
+            self.newcomers[call] = claim
+
+    def serve(self, call: Call, claim: Claim) -> None:
+        """Note that the claim, if it was parked, is answered."""
+        if call.ticket:
+            self.served[call] = claim
+
+    def settle(self) -> None:
+        """After COMMIT: who was served waits no more."""
+        for call, claim in self.served.items():
+            self.parking.leave(call, claim)
+
+    def undo(self) -> None:
+        """After ROLLBACK: nobody has parked here, and nobody was served."""
+        for call, claim in self.newcomers.items():
+            self.parking.leave(call, claim)
+        self.registry.forget()
+
+
+def chunks(items: Sequence[ItemT]) -> Iterator[Sequence[ItemT]]:
+    """Cut into pieces of at most `MOST_ROWS`."""
+    for start in range(0, len(items), statements.MOST_ROWS):
+        yield items[start : start + statements.MOST_ROWS]
+
+
+def _reserve(left: Counter[Address], claim: Claim) -> bool:
+    """Take from what is left as many as the claim can use; say whether there were any."""
+    wanted = claim.count
+    for source in claim.sources:
+        taken = min(wanted, left[source])
+        wanted -= taken
+        left[source] -= taken
+        if not left[source]:
+            del left[source]
+    return wanted < claim.count

@@ -1,0 +1,147 @@
+"""The writer: one batch of calls, one transaction, one fsync.
+
+It tries the quick way first, where calls of one kind share their statements. If anything in that
+fails because of the values it was given, everything is rolled back and done again the careful way:
+the same order, each call alone in its SAVEPOINT, so that whatever fails there fails alone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ezra.sansio.errors import OutcomeUnknown, Text
+from ezra.sansio.model import FOREVER, Defaults
+from ezra.sansio.queue.operations import Claim, Operation
+from ezra.threaded.clock import Clock
+from ezra.threaded.sqlite import faults, statements
+from ezra.threaded.sqlite.calls import Call, rounds
+from ezra.threaded.sqlite.parking import Parking
+from ezra.threaded.sqlite.registry import Registry
+from ezra.threaded.sqlite.steps import carry_out
+from ezra.threaded.sqlite.sweep import next_due, sweep
+from ezra.threaded.sqlite.transaction import Transaction
+
+Lines = Sequence[Sequence[Call]]
+"""The calls of a batch: one line for each submission."""
+
+ANY_NUMBER = 2**31
+"""Stands for how many tasks a person's edit may have made claimable."""
+
+
+class Writer:
+    """Belongs to whoever leads the commit.
+
+    Args:
+        connection: the only one that writes.
+        defaults: what holds for queues that set nothing else.
+        clock: tells each transaction its moment.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, defaults: Defaults, clock: Clock) -> None:
+        self.connection = connection
+        self.parking = Parking()
+        self.due = FOREVER
+        """The first moment at which a sweep has something to do."""
+        self._registry = Registry(connection, defaults)
+        self._defaults = defaults
+        self._clock = clock
+
+    def write(self, lines: Lines, *, swept: bool) -> Transaction:
+        """Carry out a batch and make it durable.
+
+        Args:
+            lines: the calls, whose outcomes are filled in.
+            swept: whether to look for what is due even if nothing is known to be.
+
+        Returns:
+            The transaction, which says who was served and who parked.
+
+        Raises:
+            EngineError: the whole batch came to nothing, or nobody knows (`OutcomeUnknown`).
+        """
+        try:
+            return self.transact(lambda tx: self._batch(tx, lines, _together, swept=swept))
+        except Exception as error:
+            fault = faults.verdict(error)
+            if fault is not None:
+                raise fault from error
+        for line in lines:
+            for call in line:
+                call.outcome = None
+        try:
+            return self.transact(lambda tx: self._batch(tx, lines, _one_by_one, swept=swept))
+        except Exception as error:
+            # What fails here belongs to no call: nothing is known of such an error.
+            raise faults.verdict(error) or OutcomeUnknown(Text.OUTCOME_UNKNOWN) from error
+
+    def transact(self, work: Callable[[Transaction], Any]) -> Transaction:
+        """Do some work in a transaction, at the present moment; all of it or nothing.
+
+        Raises:
+            EngineError: COMMIT failed; `StorageFull` means that it came to nothing.
+            Exception: whatever the work raised, rolled back.
+        """
+        self.connection.execute(statements.BEGIN)
+        now = self._clock.now()
+        tx = Transaction(self.connection, self._registry, self.parking, self._defaults, now)
+        try:
+            work(tx)
+        except BaseException:
+            self._roll_back(tx)
+            raise
+        try:
+            self.connection.execute(statements.COMMIT)
+        except BaseException as error:
+            self._roll_back(tx)
+            raise faults.at_commit(error) from error
+        tx.settle()
+        swept_until = self.due if tx.swept_until is None else tx.swept_until
+        self.due = min(swept_until, tx.due)
+        return tx
+
+    def _batch(self, tx: Transaction, lines: Lines, how: How, *, swept: bool) -> None:
+        edited = tx.registry.refresh()
+        if swept or edited or self.due <= tx.now:
+            sweep(tx)
+            if edited:
+                tx.freed.update(dict.fromkeys(self.parking.addresses(), ANY_NUMBER))
+            how(tx, Claim, tx.next_in_line(late=True))
+            tx.swept_until = next_due(tx)
+        for kind, calls in rounds(lines):
+            waiting = tx.next_in_line(late=False) if kind is Claim else []
+            how(tx, kind, [*waiting, *calls])
+        how(tx, Claim, tx.next_in_line(late=False))
+
+    def _roll_back(self, tx: Transaction) -> None:
+        tx.undo()
+        # SQLite rolls back by itself after some errors.
+        if self.connection.in_transaction:
+            self.connection.execute(statements.ROLLBACK)
+
+
+How = Callable[[Transaction, type[Operation], Sequence[Call]], None]
+
+
+def _together(tx: Transaction, kind: type[Operation], calls: Sequence[Call]) -> None:
+    """Carry out calls of one kind with few statements; one that fails takes all along."""
+    if calls:
+        carry_out(tx, kind, calls)
+
+
+def _one_by_one(tx: Transaction, kind: type[Operation], calls: Sequence[Call]) -> None:
+    """Carry out calls one after the other; one that fails has its error as its outcome."""
+    for call in calls:
+        tx.connection.execute(statements.SAVE)
+        try:
+            carry_out(tx, kind, [call])
+        except Exception as error:
+            if faults.verdict(error) is not None:
+                raise
+            tx.connection.execute(statements.UNDO)
+            tx.registry.forget()
+            call.outcome = faults.not_storable(error)
+            if isinstance(call.operation, Claim):
+                tx.serve(call, call.operation)
+        tx.connection.execute(statements.KEEP)

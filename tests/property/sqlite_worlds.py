@@ -1,0 +1,96 @@
+"""What the tests of the SQLite engine share: an engine on a directory, and a look into its file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from ezra.sansio.model import Address, Claimed, Defaults, Delivery, NewTask
+from ezra.sansio.queue.operations import Claim, Operation, Outcome, Push
+from ezra.sansio.queue.task import Task
+from ezra.threaded.sqlite.database import DATABASE_FILE
+from ezra.threaded.sqlite.engine import SqliteEngine
+from ezra.threaded.sqlite.rows import LOADED, to_task
+from tests.property.fake_clock import FakeClock
+from tests.property.operations import DEFAULTS
+
+
+@contextmanager
+def engine_in(
+    directory: Path, clock: FakeClock | None = None, defaults: Defaults = DEFAULTS
+) -> Iterator[SqliteEngine]:
+    """Open an engine on the directory, under a fake clock, and close it afterwards."""
+    engine = SqliteEngine(directory, defaults, clock or FakeClock())
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@contextmanager
+def by_hand(directory: Path) -> Iterator[sqlite3.Connection]:
+    """Open the database as a person's tool does: no pragma set, every statement by itself."""
+    with closing(sqlite3.connect(directory / DATABASE_FILE, isolation_level=None)) as connection:
+        yield connection
+
+
+def stored_tasks(directory: Path) -> list[Task]:
+    """Return every task in the file, by id, with all its fields."""
+    statement = f"""
+        SELECT {LOADED}, payload, headers, name FROM tasks JOIN queues ON queues.id = queue_id
+        LEFT JOIN payloads ON task_id = tasks.id ORDER BY tasks.id
+    """
+    with by_hand(directory) as connection:
+        rows = connection.execute(statement).fetchall()
+    return [to_task(row, row[19], row[17], row[18]) for row in rows]
+
+
+def counted_books(directory: Path) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """Return each queue's counters as they are kept, and as counting all rows gives them."""
+    kept = "SELECT id, ready, scheduled, in_flight, done, dead FROM queues ORDER BY id"
+    counted = """
+        SELECT queues.id, coalesce(sum(status = 'available' AND scheduled = 0), 0),
+            coalesce(sum(status = 'available' AND tasks.scheduled = 1), 0),
+            coalesce(sum(status = 'in_flight'), 0), coalesce(sum(status = 'done'), 0),
+            coalesce(sum(status = 'dead'), 0)
+        FROM queues LEFT JOIN tasks ON queue_id = queues.id GROUP BY queues.id ORDER BY queues.id
+    """.replace("AND scheduled", "AND tasks.scheduled")
+    with by_hand(directory) as connection:
+        return connection.execute(kept).fetchall(), connection.execute(counted).fetchall()
+
+
+def push(engine: SqliteEngine, queue: str = "q", **options: object) -> int:
+    """Push one task and return its id."""
+    task = NewTask(**({"payload": b"p"} | options))  # type: ignore[arg-type]  # as the test says
+    return number(one(engine, Push(queue, task)))
+
+
+def take(
+    engine: SqliteEngine, queue: str = "q", *, count: int = 1, dead: bool = False
+) -> tuple[Claimed, ...]:
+    """Claim what there is and return it."""
+    return claimed(one(engine, Claim((Address(queue, dead),), "ann", count)))
+
+
+def one(engine: SqliteEngine, operation: Operation) -> Outcome:
+    """Execute one operation and return its outcome."""
+    (outcome,) = engine.execute([operation])
+    return outcome
+
+
+def number(outcome: Outcome) -> int:
+    """Return an outcome that is a number."""
+    assert isinstance(outcome, int), outcome
+    return outcome
+
+
+def claimed(outcome: Outcome) -> tuple[Claimed, ...]:
+    """Return all tasks of a claim's outcome."""
+    assert isinstance(outcome, tuple), outcome
+    tasks: list[Claimed] = []
+    for delivery in outcome:
+        assert isinstance(delivery, Delivery)
+        tasks.extend(delivery.tasks)
+    return tuple(tasks)

@@ -1,0 +1,309 @@
+"""The pure queue, the in-memory engine and the SQLite engine agree, whatever is asked of them.
+
+One machine drives all three with the same operations under the same clock, and after every step
+compares every answer, every field of every task, and every queue's books. Among the steps are
+batches of several submissions at once, parked claims, claims that give up, and closing and
+reopening the file.
+
+No thread waits here: a submission parks when somebody else's `wait` takes it along in a batch, and
+its own `wait` is called only when the model says that it has been answered.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from ezra.sansio.errors import CommandError
+from ezra.sansio.queue.machine import QueueMachine, Waiting
+from ezra.sansio.queue.operations import Claim, Operation, Outcome
+from ezra.threaded.engine import Submission
+from ezra.threaded.memory_engine import MemoryEngine
+from ezra.threaded.sqlite.calls import Call, rounds
+from ezra.threaded.sqlite.engine import SqliteEngine
+from tests.property.fake_clock import FakeClock
+from tests.property.operations import DEFAULTS, operations, time_steps
+from tests.property.sqlite_worlds import counted_books, stored_tasks
+
+FAR = 10**15
+"""A scheduler's pause that is never over: what falls due has to be known, not looked for."""
+
+
+WAITS = CommandError("the claim waits")
+"""Stands for the outcome of a claim that has none yet."""
+
+
+@dataclass
+class Parked:
+    """A claim that waits, in all three."""
+
+    before: list[Outcome]
+    """The outcomes of what was submitted with it."""
+    submission: Submission
+    in_memory: Submission | None
+    claim: Claim | None = None
+    ticket: int = 0
+
+    def answered(self, deliveries: Outcome) -> None:
+        """Assert that it has been answered in the engines."""
+        expected = plain([*self.before, deliveries])
+        assert plain(self.submission.wait()) == expected
+        if self.in_memory is not None:
+            assert plain(self.in_memory.wait()) == expected
+
+
+class Agreement(RuleBasedStateMachine):
+    """Drives the three side by side."""
+
+    @initialize()
+    def start(self) -> None:
+        """Everything begins empty, at the same moment."""
+        self.directory = Path(tempfile.mkdtemp(prefix="ezra-agreement-"))
+        self.clock = FakeClock()
+        self.model = QueueMachine(DEFAULTS)
+        self.memory = MemoryEngine(DEFAULTS, self.clock, scheduler=FAR)
+        self.open()
+        self.parked: list[Parked] = []
+        self.apart = False
+
+    def open(self) -> None:
+        """Open the file."""
+        self.engine = SqliteEngine(self.directory, DEFAULTS, self.clock, scheduler=FAR)
+
+    def teardown(self) -> None:
+        """Close everything; whoever still waits is answered."""
+        if hasattr(self, "engine"):
+            self.engine.close()
+            self.memory.close()
+            for parked in self.parked:
+                parked.answered(())
+            shutil.rmtree(self.directory)
+
+    # -- Steps -------------------------------------------------------------------------------------
+
+    @rule(data=st.data())
+    def one_operation(self, data: st.DataObject) -> None:
+        """One operation alone; a claim may wait."""
+        now = self.clock.now()
+        operation = data.draw(operations(self.model.tasks(), now, may_wait=True))
+        self.batch([[operation]])
+
+    @rule(data=st.data(), lines=st.integers(1, 4))
+    def several_submissions(self, data: st.DataObject, lines: int) -> None:
+        """Several submissions in one batch, of several operations each; the last may wait."""
+        tasks, now = self.model.tasks(), self.clock.now()
+        before = st.lists(operations(tasks, now), max_size=3)
+        last = operations(tasks, now, may_wait=True).map(lambda operation: [operation])
+        line = st.tuples(before, last).map(lambda parts: parts[0] + parts[1])
+        self.batch([data.draw(line) for _ in range(lines)])
+
+    @rule(step=time_steps)
+    def time_passes(self, step: int) -> None:
+        """Move the clock on, and have what has fallen due happen."""
+        now = self.clock.advance(step)
+        self.engine.sweep()
+        if not self.apart:
+            self.memory.sweep()
+        self.model.advance(now)
+        self.compare_woken()
+
+    @rule(step=time_steps)
+    def time_passes_unseen(self, step: int) -> None:
+        """Move the clock on; what has fallen due happens by itself, or before what comes next."""
+        self.clock.advance(step)
+
+    @precondition(lambda self: self.parked)
+    @rule(data=st.data())
+    def one_gives_up(self, data: st.DataObject) -> None:
+        """Cancel a claim that waits, after what is due by then."""
+        self.time_passes(0)
+        if self.parked:
+            leaving = data.draw(st.sampled_from(self.parked))
+            self.parked.remove(leaving)
+            self.model.cancel(leaving.ticket)
+            leaving.submission.cancel()
+            if leaving.in_memory is not None:
+                leaving.in_memory.cancel()
+            leaving.answered(())
+
+    @rule(step=time_steps)
+    def reopen(self, step: int) -> None:
+        """Close the file and open it again; whoever waited is sent away."""
+        self.time_passes(0)
+        self.engine.close()
+        self.forget_memory()
+        for parked in self.parked:
+            self.model.cancel(parked.ticket)
+            parked.answered(())
+        self.parked = []
+        self.clock.advance(step)
+        self.model.restart(self.clock.now())
+        self.open()
+
+    def forget_memory(self) -> None:
+        """From now on the in-memory engine cannot do the same: leave it out."""
+        self.memory.close()
+        for parked in self.parked:
+            parked.in_memory = None
+        self.apart = True
+
+    # -- Comparing ---------------------------------------------------------------------------------
+
+    @invariant()
+    def contents_agree(self) -> None:
+        """Every field of every task, every queue's books, and the counters in the file."""
+        if not hasattr(self, "engine"):
+            return
+        now = self.clock.now()
+        self.engine.sweep()
+        self.model.advance(now)
+        self.compare_woken()
+        books = self.model.queues(now)
+        assert self.engine.queues() == books
+        assert [self.engine.info(info.name) for info in books] == books
+        if not self.apart:
+            assert self.memory.queues() == books
+        assert stored_tasks(self.directory) == self.model.tasks()
+        kept, counted = counted_books(self.directory)
+        assert kept == counted
+        for info in books:
+            for dead in (False, True):
+                length = self.model.length(info.name, dead=dead)
+                assert self.engine.length(info.name, dead=dead) == length
+
+    def batch(self, lines: Sequence[Sequence[Operation]]) -> None:
+        """Submit the lines so that one batch takes them all, and let the model do the same.
+
+        In a batch the SQLite engine sorts operations of different submissions by kind, and serves
+        who waits when it comes to the claims, and at its end. The model is told to do so, too: its
+        waiters leave at the beginning and come again, in their order, where their turn is.
+        """
+        now = self.clock.now()
+        self.model.advance(now)
+        submissions = [self.engine.submit(line) for line in lines]
+        in_memory = self.in_memory(lines)
+        self.engine.sweep()
+        self.compare_woken()
+        expected = self.in_the_model(lines, submissions, in_memory, now)
+        for submission, outcomes, memory in zip(submissions, expected, in_memory, strict=True):
+            if outcomes is not None:
+                assert plain(submission.wait()) == plain(outcomes)
+                if memory is not None:
+                    assert plain(memory.wait()) == plain(outcomes)
+
+    def in_memory(self, lines: Sequence[Sequence[Operation]]) -> list[Submission | None]:
+        """Have the in-memory engine do the same, as long as its order can be the same.
+
+        It carries operations out as they come and has no restart, so it is compared in histories of
+        one operation at a time and without reopening; the model is its twin in all others.
+        """
+        if len(lines) > 1 or len(lines[0]) > 1:
+            self.forget_memory()
+        if self.apart:
+            return [None for _ in lines]
+        return [self.memory.submit(lines[0])]
+
+    def in_the_model(
+        self,
+        lines: Sequence[Sequence[Operation]],
+        submissions: list[Submission],
+        in_memory: list[Submission | None],
+        now: int,
+    ) -> list[list[Outcome] | None]:
+        """Return what each line is answered, None where its last claim waits."""
+        calls = [[Call(operation) for operation in line] for line in lines]
+        waiting = self.lift()
+        for kind, group in rounds(calls):
+            if kind is Claim:
+                self.apply(waiting, now)
+            self.apply(group, now)
+            waiting += [call for call in group if call.outcome is WAITS]
+        self.apply(waiting, now)
+        for line, submission, memory in zip(calls, submissions, in_memory, strict=True):
+            if line[-1].outcome is WAITS:
+                before = [call.outcome for call in line[:-1]]
+                self.claims[line[-1]] = Parked(before, submission, memory)
+        self.lower(waiting, now)
+        outcomes = [[call.outcome for call in line] for line in calls]
+        return [None if line[-1] is WAITS else line for line in outcomes]
+
+    def lift(self) -> list[Call]:
+        """Take all who wait out of the model, and return them in their order."""
+        waiting = []
+        self.claims = {}
+        for parked in self.parked:
+            self.model.cancel(parked.ticket)
+            assert parked.claim is not None
+            call = Call(parked.claim)
+            call.outcome = WAITS
+            self.claims[call] = parked
+            waiting.append(call)
+        return waiting
+
+    def lower(self, waiting: list[Call], now: int) -> None:
+        """Put those who still wait back into the model; the others have been answered."""
+        for call in waiting:
+            parked = self.claims.get(call)
+            if call.outcome is WAITS and parked is not None:
+                answer = self.model.apply(call.operation, now)
+                assert isinstance(answer, Waiting)
+                assert isinstance(call.operation, Claim)
+                parked.claim, parked.ticket = call.operation, answer.ticket
+            elif parked is not None:
+                parked.answered(call.outcome)
+        self.parked = [self.claims[call] for call in waiting if call.outcome is WAITS]
+
+    def apply(self, calls: Sequence[Call], now: int) -> None:
+        """Have the model carry the calls out; a claim that has to wait is taken out again."""
+        for call in calls:
+            if call.outcome not in (None, WAITS):
+                continue
+            try:
+                answer = self.model.apply(call.operation, now)
+            except CommandError as error:
+                call.outcome = error
+                continue
+            if isinstance(answer, Waiting):
+                self.model.cancel(answer.ticket)
+                call.outcome = WAITS
+            else:
+                call.outcome = answer
+
+    def compare_woken(self) -> None:
+        """Whoever was answered in the model by the passing of time is answered in the engines."""
+        for woken in self.model.woken():
+            (parked,) = [one for one in self.parked if one.ticket == woken.ticket]
+            self.parked.remove(parked)
+            parked.answered(woken.deliveries)
+
+
+def plain(outcomes: list[Outcome]) -> list[object]:
+    """Return outcomes that can be compared: errors by their kind and text."""
+    return [(type(one), str(one)) if isinstance(one, Exception) else one for one in outcomes]
+
+
+def test_the_engines_agree_with_the_pure_queue() -> None:
+    """After every step of any history, all answers and all contents are the same."""
+    run_state_machine_as_test(
+        Agreement,
+        settings=settings(
+            max_examples=100,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
