@@ -6,15 +6,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ezra.sansio.model import Defaults
+from ezra.sansio.commands.arguments import MAX_ATTEMPTS, MAX_SECONDS
+from ezra.sansio.model import MILLISECOND, SECOND, Defaults
 
-MEMORY = ":memory:"
+MEMORY: Literal[":memory:"] = ":memory:"
 """The data directory that stands for no directory: tasks live as long as the process."""
+
+MAX_PORT = 65_535
+
+MAX_CLIENTS = 1_000_000
+"""More threads than any machine will run; the limit of open files comes first."""
+
+MAX_DURATION = MAX_SECONDS * SECOND
+"""The longest duration, in microseconds."""
+
+MAX_PAYLOAD_BYTES = 512 * 1024 * 1024
+"""Redis' own limit for one value, and well under what SQLite stores in one field (10⁹ bytes)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that a server can be told. Durations are microseconds."""
+    """Everything that a server can be told. Durations are microseconds.
+
+    Raises:
+        ValueError, TypeError: a setting is none that there is; the text names the field first.
+
+    """
 
     data_dir: Path | Literal[":memory:"] = Path("ezra-data")
     host: str = "127.0.0.1"
@@ -27,3 +44,29 @@ class Settings:
     """Whether a commit is fsynced before it is answered, or at checkpoints only."""
     max_clients: int = 10_000
     max_payload_bytes: int = 16 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        """Check every field's range."""
+        check_range("port", self.port, 0, MAX_PORT)
+        check_range("scheduler", self.scheduler, MILLISECOND, MAX_DURATION)
+        check_range("max_clients", self.max_clients, 1, MAX_CLIENTS)
+        check_range("max_payload_bytes", self.max_payload_bytes, 1, MAX_PAYLOAD_BYTES)
+        check_range("visibility_timeout", self.defaults.visibility_timeout, 1, MAX_DURATION)
+        check_range("max_attempts", self.defaults.max_attempts, 1, MAX_ATTEMPTS)
+        check_range("retry_delay", self.defaults.retry_delay, 0, MAX_DURATION)
+        if self.defaults.retention is not None:
+            check_range("retention", self.defaults.retention, 0, MAX_DURATION)
+        if self.synchronous not in ("full", "normal"):
+            raise ValueError(f"synchronous must be full or normal, not {self.synchronous!r}")
+        if not self.host:
+            raise ValueError("host must not be empty")
+        if not str(self.data_dir):
+            raise ValueError("data_dir must not be empty")
+
+
+def check_range(name: str, value: int, lowest: int, highest: int) -> None:
+    """Raise an error that names the field unless the value lies within the bounds."""
+    if not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    if not lowest <= value <= highest:
+        raise ValueError(f"{name} must be from {lowest} to {highest}, not {value}")

@@ -1,0 +1,7 @@
+"""`python -m ezra` is the command `ezra`."""
+
+import sys
+
+from ezra.cli import main
+
+sys.exit(main())

@@ -1,0 +1,192 @@
+"""One client's connection, from its first byte to its last, on a thread of its own.
+
+Each turn is the same plain sequence: take every complete request that has arrived, carry them all
+out together, wait until that is durable, encode the replies, send once; and when there is nothing
+to answer, receive more. A request that may wait for a task comes last in its turn. It is tried
+without waiting first when others stand before it: their replies must not wait with it.
+
+What a reply hands out and nobody can receive is released: the claim never counted. How long that
+may stay unnoticed is in the kernel's hands; `prepare` says what is asked of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from ezra.sansio.commands import XReadGroup
+from ezra.sansio.connection import NEED_DATA, Closed, Connection, Signal
+from ezra.sansio.errors import EngineError, RemoteProtocolError
+from ezra.sansio.model import Delivery
+from ezra.sansio.session import Session
+from ezra.threaded.dispatcher import Dispatcher, Request
+from ezra.threaded.watcher import Watcher, has_hung_up
+
+log = logging.getLogger(__name__)
+
+RECEIVE_SIZE = 64 * 1024
+"""Bytes received at once: enough for a deep pipeline, little enough for thousands of threads."""
+
+SEND_TIMEOUT = 10
+"""Seconds that a reply may stand still before the connection is given up. A client that does not
+read must not hold its thread for ever."""
+
+LINK_TIMEOUT_MS = 5_000
+"""Milliseconds after which Linux gives up a link on which nothing is acknowledged: a cut cable, a
+host that has gone, and also a reply that is not read once the socket's buffers are full."""
+
+LINGER = 1.0
+"""Seconds to wait for a client's own end after a last reply, see `Handler._part`."""
+
+LINGER_READS = 16
+"""And how much to throw away of what it still sends meanwhile, in receives."""
+
+
+class Handler:
+    """Drives one connection: `run` returns when it is over; `stop` may be called by any thread."""
+
+    def __init__(
+        self,
+        peer: socket.socket,
+        session: Session,
+        connection: Connection,
+        dispatcher: Dispatcher,
+        watcher: Watcher,
+    ) -> None:
+        self._peer = peer
+        self._session = session
+        self._connection = connection
+        self._dispatcher = dispatcher
+        self._watcher = watcher
+        self._stopping = False
+
+    def run(self) -> None:
+        """Serve the client until either side ends it. Closing the socket is left to the caller."""
+        prepare(self._peer)
+        try:
+            while not self._stopping and self._turn():
+                pass
+            self._part()
+        except OSError as error:
+            log.debug("client %d: %s", self._session.id, error)
+
+    def stop(self) -> None:
+        """Have the connection end after the turn that it is in."""
+        self._stopping = True
+        with suppress(OSError):  # the client may have been quicker
+            self._peer.shutdown(socket.SHUT_RD)  # wakes the thread if it receives
+
+    def cut(self) -> None:
+        """End the connection now, whatever it is doing."""
+        self._stopping = True
+        with suppress(OSError):
+            self._peer.shutdown(socket.SHUT_RDWR)
+
+    def _turn(self) -> bool:
+        """Answer what has arrived, or receive more; tell whether there is a next turn."""
+        requests, end = self._arrived()
+        if requests:
+            self._answer(requests)
+        if isinstance(end, RemoteProtocolError):
+            self._peer.sendall(self._connection.send(end))
+            return False
+        if isinstance(end, Closed) or self._connection.closing:
+            return False
+        if end is NEED_DATA:
+            self._connection.receive_data(self._peer.recv(RECEIVE_SIZE))
+        return True
+
+    def _arrived(self) -> tuple[list[Request], Signal | Closed | RemoteProtocolError]:
+        """Return every request that is complete, and why there are no more just now."""
+        requests: list[Request] = []
+        while True:
+            try:
+                event = self._connection.next_event()
+            except RemoteProtocolError as error:
+                return requests, error
+            if isinstance(event, Signal | Closed):
+                return requests, event
+            requests.append(event)
+
+    def _answer(self, requests: Sequence[Request]) -> None:
+        """Carry the requests out together and send their replies."""
+        *before, last = requests
+        if not isinstance(last, XReadGroup) or last.block is None:
+            self._send(self._dispatcher.carry_out(requests, self._session))
+            return
+        if before:
+            at_once = replace(last, block=None)
+            results = self._dispatcher.carry_out([*before, at_once], self._session)
+            if results[-1] != ():
+                self._send(results)
+                return
+            self._send(results[:-1])
+            # The connection learns that these went out: they are not to be released later.
+            self._connection.next_event()
+        self._answer_blocked(last)
+
+    def _answer_blocked(self, command: XReadGroup) -> None:
+        """Wait for the command's tasks, as long as its client is there, and send them."""
+        results: Sequence[object]
+        try:
+            submission = self._dispatcher.claim(command)
+            with self._watcher.watching(self._peer, submission):
+                results = submission.wait()
+        except EngineError as error:
+            results = [error]
+        self._send(results, only_if_there=True)
+
+    def _send(self, results: Sequence[object], *, only_if_there: bool = False) -> None:
+        """Send the replies in one piece; release what they hand out if that cannot be done.
+
+        A client that hangs up can still be sent to, its kernel throws the bytes away. After a wait
+        that is likely enough to be asked first (`only_if_there`).
+        """
+        replies = b"".join([self._connection.send(result) for result in results])
+        try:
+            # After `stop` the kernel reports an end that is our own.
+            if only_if_there and not self._stopping and has_hung_up(self._peer):
+                raise ConnectionAbortedError("the client hung up while it was blocked")
+            self._peer.sendall(replies)
+        except OSError:
+            self._release(self._connection.send_failed())
+            raise
+
+    def _release(self, deliveries: Sequence[Delivery]) -> None:
+        if deliveries:
+            released = self._dispatcher.release(deliveries)
+            log.info("client %d is gone; tasks released: %s", self._session.id, released)
+
+    def _part(self) -> None:
+        """Say the last word and wait shortly for the client's own end.
+
+        A socket closed with unread bytes in it makes the kernel tear the connection down, and the
+        client may lose the reply that it was just sent.
+        """
+        self._peer.shutdown(socket.SHUT_WR)
+        self._peer.settimeout(LINGER)
+        for _ in range(LINGER_READS):
+            if not self._peer.recv(RECEIVE_SIZE):
+                return
+
+
+def prepare(peer: socket.socket) -> None:
+    """Set what the kernel is to do for a connection.
+
+    Replies go out at once. A send that stands still gives up (the kernel's own timeout, which costs
+    nothing; Python's would add a system call to each receive and send). On Linux a peer that has
+    vanished is noticed within some five seconds: silent ones are probed after 3, then each second.
+    """
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT, 0))
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if sys.platform == "linux":
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 3)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LINK_TIMEOUT_MS)

@@ -1,0 +1,135 @@
+"""A whole server in the foreground: opens the engine and the port, waits for a reason to end.
+
+Reasons come from elsewhere (a signal, the engine whose storage fails) and go through one queue,
+whose `put` is safe in a signal handler. The main thread does nothing but wait for the first.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from ipaddress import ip_address
+from pathlib import Path
+from types import FrameType
+
+from ezra.sansio.errors import EngineError, EzraError
+from ezra.threaded.clock import Clock, SystemClock
+from ezra.threaded.engine import Engine
+from ezra.threaded.memory_engine import MemoryEngine
+from ezra.threaded.server import Server, show_address
+from ezra.threaded.settings import MEMORY, Settings
+from ezra.threaded.sqlite.engine import SqliteEngine
+from ezra.version import VERSION
+
+log = logging.getLogger(__name__)
+
+SPARE_FILES = 64
+"""File descriptors that stay free for the database and all else when every client is there."""
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+Reasons = queue.SimpleQueue[signal.Signals | EngineError]
+"""Why to end: a signal, or the storage's failure."""
+
+
+def serve(settings: Settings) -> int:
+    """Serve until a signal comes or the storage fails; return the exit code.
+
+    To be called in the main thread, as Python's signals want it.
+    """
+    reasons = Reasons()
+    clock = SystemClock()
+    settings = fit_files(settings)
+    try:
+        with signals_into(reasons), closing(open_engine(settings, clock, reasons.put)) as engine:
+            server = Server(settings, engine, clock)
+            reason = serve_until(reasons, server, describe(settings, engine))
+    except EzraError as error:
+        log.critical("%s", error)
+        return 1
+    if isinstance(reason, EngineError):
+        log.critical("the storage failed: %s", reason)
+        return 1
+    log.info("stopped after %s", reason.name)
+    return 0
+
+
+def serve_until(reasons: Reasons, server: Server, data: str) -> signal.Signals | EngineError:
+    """Serve clients until there is a reason to end; return it when all of them have gone."""
+    host, port = server.address
+    where = show_address(host, port)
+    if not ip_address(host).is_loopback:
+        log.warning("whoever reaches %s may use it: there is no password yet", where)
+    server.start()
+    log.info("EZRA %s serves %s, %s", VERSION, where, data)
+    reason = reasons.get()
+    server.stop()
+    return reason
+
+
+def open_engine(
+    settings: Settings, clock: Clock, failed: Callable[[EngineError], None] = lambda _: None
+) -> Engine:
+    """Open the engine that the settings ask for; `failed` is called when its storage fails.
+
+    Raises:
+        EzraError: it cannot be opened; the text says why and what to do.
+
+    """
+    if settings.data_dir == MEMORY:
+        return MemoryEngine(settings.defaults, clock, scheduler=settings.scheduler)
+    return SqliteEngine(
+        Path(settings.data_dir),
+        settings.defaults,
+        clock,
+        synchronous=settings.synchronous,
+        scheduler=settings.scheduler,
+        on_failure=failed,
+    )
+
+
+def describe(settings: Settings, engine: Engine) -> str:
+    """Return where the tasks are kept, how safely, and what was recovered from there."""
+    if not isinstance(engine, SqliteEngine):
+        return "tasks in memory only: they end with this process"
+    found = engine.recovered
+    return (
+        f"data in {settings.data_dir} (synchronous {settings.synchronous}), recovered "
+        f"{found.queues} queues with {found.waiting} waiting and {found.dead} dead tasks; "
+        f"{found.put_back} that were in flight wait again, {found.died} died"
+    )
+
+
+@contextmanager
+def signals_into(reasons: Reasons) -> Iterator[None]:
+    """Meanwhile, SIGTERM and Ctrl-C are reasons to end and nothing more."""
+
+    def note(number: int, _: FrameType | None) -> None:
+        reasons.put(signal.Signals(number))
+
+    before = {number: signal.signal(number, note) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def fit_files(settings: Settings) -> Settings:
+    """Raise the limit of open files to what all clients need, or else lower the clients' number."""
+    needed = settings.max_clients + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return settings
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed == needed:
+        return settings
+    fitting = max(allowed - SPARE_FILES, 1)
+    log.warning("max-clients lowered to %d: a process may open %d files here", fitting, allowed)
+    return replace(settings, max_clients=fitting)

@@ -1,0 +1,99 @@
+"""Notices at once that a client whose worker is blocked has hung up.
+
+A connection's thread that waits for a task does not read its socket, so it would learn only from
+its reply that nobody is there any more. One thread for all of them asks the kernel instead: an
+epoll over the sockets of the connections that are blocked right now, each armed for one report of
+the peer's end. The report cancels the submission; the connection's thread wakes up and finds its
+client gone.
+
+A report that comes too late finds no submission and does nothing; one for a file descriptor that a
+newer connection has taken over is asked again of that socket before it counts. epoll is Linux'.
+Elsewhere nothing is watched: that a blocked client has gone shows when its reply cannot be sent,
+and what the reply handed out is released then.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ezra.threaded.engine import Submission
+
+# The comparison stands in this form so that mypy, too, knows where epoll exists.
+if sys.platform == "linux":
+    ONE_REPORT = select.EPOLLRDHUP | select.EPOLLONESHOT
+
+    def has_hung_up(connection: socket.socket) -> bool:
+        """Tell whether the peer has closed its side, however much it sent before is unread."""
+        poll = select.poll()
+        poll.register(connection, select.POLLRDHUP)
+        return bool(poll.poll(0))
+
+    class Watcher:
+        """One epoll and its thread. Any thread may use it."""
+
+        def __init__(self) -> None:
+            self._epoll = select.epoll()
+            self._wake, self._woken = socket.socketpair()
+            self._epoll.register(self._woken, select.EPOLLIN)
+            self._lock = threading.Lock()
+            self._blocked: dict[int, tuple[socket.socket, Submission]] = {}
+            """By file descriptor, what each blocked connection waits for. Under the lock."""
+            self._thread = threading.Thread(target=self._run, name="ezra-watcher", daemon=True)
+            self._thread.start()
+
+        @contextmanager
+        def watching(self, connection: socket.socket, submission: Submission) -> Iterator[None]:
+            """Meanwhile, cancel the submission if the peer hangs up, or has already."""
+            number = connection.fileno()
+            with self._lock:
+                self._blocked[number] = (connection, submission)
+            self._epoll.register(number, ONE_REPORT)
+            try:
+                yield
+            finally:
+                self._epoll.unregister(number)
+                with self._lock:
+                    del self._blocked[number]
+
+        def close(self) -> None:
+            """End the thread. Nothing may be watched any more."""
+            self._wake.close()
+            self._thread.join()
+            self._woken.close()
+            self._epoll.close()
+
+        def _run(self) -> None:
+            while True:
+                for number, _ in self._epoll.poll():
+                    if number == self._woken.fileno():
+                        return
+                    self._report(number)
+
+        def _report(self, number: int) -> None:
+            # Under the lock the connection's thread cannot go on, so its socket is still open.
+            with self._lock:
+                connection, submission = self._blocked.get(number, (None, None))
+                if connection and submission and has_hung_up(connection):
+                    submission.cancel()
+
+else:
+
+    def has_hung_up(connection: socket.socket) -> bool:
+        """Tell whether this side has closed it; of the peer nothing is known without epoll."""
+        return connection.fileno() < 0
+
+    class Watcher:
+        """Watches nothing; see above."""
+
+        @contextmanager
+        def watching(self, *_: object) -> Iterator[None]:
+            """Do nothing meanwhile."""
+            yield
+
+        def close(self) -> None:
+            """Do nothing."""

@@ -1,0 +1,48 @@
+"""What the integration tests share: a server of each kind, and clients for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ezra.threaded.clock import SystemClock
+from ezra.threaded.settings import MEMORY, Settings
+from tests.integration.local_server import LocalServer
+from tests.property.fake_clock import FakeClock
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Return the settings of a server on a free port, once for each engine."""
+    data_dir = MEMORY if request.param == "memory" else tmp_path / "data"
+    return Settings(data_dir=data_dir, port=0)
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[LocalServer]:
+    """Serve with the system's clock."""
+    with LocalServer(settings, SystemClock()) as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Stand still until moved."""
+    return FakeClock()
+
+
+@pytest.fixture
+def timed_server(settings: Settings, clock: FakeClock) -> Iterator[LocalServer]:
+    """Serve with the clock that a test moves."""
+    with LocalServer(settings, clock) as server:
+        yield server
+
+
+@pytest.fixture
+def disk_server(tmp_path: Path) -> Iterator[LocalServer]:
+    """Serve from a file, whose database can be looked at."""
+    settings = Settings(data_dir=tmp_path / "data", port=0)
+    with LocalServer(settings, SystemClock()) as server:
+        yield server

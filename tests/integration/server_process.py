@@ -1,0 +1,130 @@
+"""A server in a process of its own, as a person starts it: to be signalled and killed."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.integration.raw_client import RawClient
+
+PATIENCE = 10.0
+"""Seconds after which a server that does not start or end fails the test."""
+
+SERVES = re.compile(r" serves \[?(?P<host>.+?)\]?:(?P<port>\d+), ")
+
+
+def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a server: that of the tests, without any EZRA_ but those given."""
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("EZRA_")}
+    return inherited | dict(variables or {})
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the command line of `python -m ezra`."""
+    return [sys.executable, "-m", "ezra", *arguments]
+
+
+def run(
+    *arguments: str, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a server that is to end by itself, and return how it did."""
+    return subprocess.run(
+        command(*arguments),
+        env=environment(variables),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+class ServerProcess:
+    """A running server. Making it returns once the port is open.
+
+    Raises:
+        AssertionError: it ended instead; with what it said.
+
+    """
+
+    def __init__(
+        self,
+        data_dir: Path | str,
+        *arguments: str,
+        variables: Mapping[str, str] | None = None,
+        open_files: int | None = None,
+    ) -> None:
+        line = command("--data-dir", str(data_dir), "--port", "0", *arguments)
+        self.process = subprocess.Popen(
+            line if open_files is None else ["prlimit", f"--nofile={open_files}", *line],
+            env=environment(variables),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.log: list[str] = []
+        """What it has said so far, line by line."""
+        self._clients: list[RawClient] = []
+        self._started: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.start_line = self._started.get(timeout=PATIENCE)
+        found = SERVES.search(self.start_line)
+        assert found, "\n".join(self.log)
+        self.address = (found["host"], int(found["port"]))
+
+    def client(self, *, protocol: int = 2) -> RawClient:
+        """Return a new connection, which is closed at the end."""
+        client = RawClient(self.address, protocol=protocol)
+        self._clients.append(client)
+        return client
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as a power cut would, as far as the process is concerned; wait for that."""
+        self.process.kill()
+        self.ended()
+
+    def ended(self) -> int:
+        """Wait for its end and return the exit code."""
+        code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return code
+
+    def stop(self) -> int:
+        """End it in order and return the exit code."""
+        self.send_signal(signal.SIGTERM)
+        return self.ended()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as lines:
+            for line in lines:
+                self.log.append(line.rstrip("\n"))
+                if SERVES.search(line):
+                    self._started.put(line)
+        self._started.put("")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.kill()
+        for client in self._clients:
+            client.close()

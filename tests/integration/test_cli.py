@@ -1,0 +1,205 @@
+"""The command line: every flag and every variable, valid and invalid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ezra.cli import OPTIONS, main, parse
+from ezra.sansio.model import SECOND, Defaults
+from ezra.threaded.settings import MEMORY, Settings
+from ezra.version import VERSION
+
+VALID: list[tuple[str, str, str, object]] = [
+    ("--data-dir", "/srv/ezra", "data_dir", Path("/srv/ezra")),
+    ("--data-dir", ":memory:", "data_dir", MEMORY),
+    ("--port", "0", "port", 0),
+    ("--port", "65535", "port", 65535),
+    ("--host", "::1", "host", "::1"),
+    ("--visibility-timeout", "0.000001", "visibility_timeout", 1),
+    ("--visibility-timeout", "90", "visibility_timeout", 90 * SECOND),
+    ("--max-attempts", "1", "max_attempts", 1),
+    ("--retention-seconds", "0", "retention", 0),
+    ("--retention-seconds", "1.5", "retention", 3 * SECOND // 2),
+    ("--scheduler-ms", "1", "scheduler", 1000),
+    ("--scheduler-ms", "2500", "scheduler", 2_500_000),
+    ("--synchronous", "normal", "synchronous", "normal"),
+    ("--synchronous", "full", "synchronous", "full"),
+    ("--max-clients", "1", "max_clients", 1),
+    ("--max-payload-bytes", "1024", "max_payload_bytes", 1024),
+]
+
+INVALID: list[tuple[str, str]] = [
+    ("--data-dir", ""),
+    ("--port", "65536"),
+    ("--port", "-1"),
+    ("--port", "http"),
+    ("--port", ""),
+    ("--port", "4_2"),
+    ("--port", "٤٢"),
+    ("--host", ""),
+    ("--visibility-timeout", "0"),
+    ("--visibility-timeout", "0.0000001"),
+    ("--visibility-timeout", "-3"),
+    ("--visibility-timeout", "nan"),
+    ("--visibility-timeout", "inf"),
+    ("--visibility-timeout", "1e3"),
+    ("--visibility-timeout", "99999999999999"),
+    ("--max-attempts", "0"),
+    ("--max-attempts", "2.5"),
+    ("--retention-seconds", "off"),
+    ("--scheduler-ms", "0"),
+    ("--synchronous", "off"),
+    ("--synchronous", "FULL"),
+    ("--max-clients", "0"),
+    ("--max-payload-bytes", "16M"),
+    ("--max-payload-bytes", "0"),
+]
+
+
+def variable(flag: str) -> str:
+    """Return the variable of a flag."""
+    return "EZRA_" + flag[2:].replace("-", "_").upper()
+
+
+def setting(settings: Settings, name: str) -> object:
+    """Return a setting by its name."""
+    return getattr(settings.defaults if hasattr(settings.defaults, name) else settings, name)
+
+
+@pytest.mark.parametrize(("flag", "text", "name", "value"), VALID)
+def test_a_flag_and_its_variable_mean_the_same(
+    flag: str, text: str, name: str, value: object
+) -> None:
+    """Either sets the one setting, and nothing else."""
+    by_flag = parse([flag, text], {})
+    assert by_flag == parse([f"{flag}={text}"], {}) == parse([], {variable(flag): text})
+    assert setting(by_flag, name) == value
+    others = {option.setting for option in OPTIONS} - {name}
+    for other in others:
+        assert setting(by_flag, other) == setting(Settings(), other)
+
+
+def test_every_option_is_tried() -> None:
+    """The tables above leave no option out."""
+    flags = {option.flags[-1] for option in OPTIONS}
+    assert {flag for flag, *_ in VALID} == {flag for flag, _ in INVALID} == flags
+
+
+@pytest.mark.parametrize(("flag", "text"), INVALID)
+def test_an_invalid_flag_is_named(flag: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2, and the error says which flag and what it was given."""
+    with pytest.raises(SystemExit) as stopped:
+        parse([f"{flag}={text}"], {})
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"ezra: error: {flag}: must ")
+    assert repr(text) in error
+
+
+@pytest.mark.parametrize(("flag", "text"), INVALID)
+def test_an_invalid_variable_is_named(
+    flag: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, and the error says which variable, also an empty one."""
+    with pytest.raises(SystemExit) as stopped:
+        parse([], {variable(flag): text})
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"ezra: error: {variable(flag)}: must ")
+
+
+@pytest.mark.parametrize("name", ["EZRA_PORTS", "EZRA_", "EZRA_PASSWORD", "EZRA_port"])
+def test_an_unknown_variable_is_an_error(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing that begins with EZRA_ is ignored."""
+    with pytest.raises(SystemExit) as stopped:
+        parse([], {name: "1"})
+    assert stopped.value.code == 2
+    assert f"{name}: there is no such variable" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--ports", "1"], ["--por", "1"], ["serve"], ["--port"]])
+def test_an_unknown_or_shortened_flag_is_an_error(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So is a word too many, and a flag without its value."""
+    with pytest.raises(SystemExit) as stopped:
+        parse(arguments, {})
+    assert stopped.value.code == 2
+    assert "ezra: error: " in capsys.readouterr().err
+
+
+def test_the_flag_wins_over_the_variable() -> None:
+    """Flag, else variable, else default."""
+    settings = parse(["-p", "1", "-d", "here"], {"EZRA_PORT": "2", "EZRA_HOST": "::1"})
+    assert (settings.port, settings.host, settings.data_dir) == (1, "::1", Path("here"))
+
+
+def test_an_invalid_variable_is_an_error_even_where_a_flag_wins(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nothing is ignored."""
+    with pytest.raises(SystemExit):
+        parse(["--port", "1"], {"EZRA_PORT": "http"})
+    assert "EZRA_PORT: must" in capsys.readouterr().err
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    """As the table of flags says them."""
+    assert parse([], {"PATH": "/bin"}) == Settings(
+        data_dir=Path("ezra-data"),
+        host="127.0.0.1",
+        port=42002,
+        defaults=Defaults(30 * SECOND, 3, 0, None),
+        scheduler=5 * SECOND,
+        synchronous="full",
+        max_clients=10_000,
+        max_payload_bytes=16 * 1024 * 1024,
+    )
+
+
+@pytest.mark.parametrize("flag", ["-v", "--version"])
+def test_the_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is printed, with exit code 0."""
+    with pytest.raises(SystemExit) as stopped:
+        main([flag])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"ezra {VERSION}\n"
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_the_help_names_every_flag(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With exit code 0."""
+    with pytest.raises(SystemExit) as stopped:
+        main([flag])
+    assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for option in OPTIONS for name in option.flags)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"port": -1}, ValueError),
+        ({"port": "1"}, TypeError),
+        ({"synchronous": "off"}, ValueError),
+        ({"host": ""}, ValueError),
+        ({"data_dir": ""}, ValueError),
+        ({"scheduler": 0}, ValueError),
+        ({"max_clients": 0}, ValueError),
+        ({"max_payload_bytes": 2**40}, ValueError),
+        ({"defaults": Defaults(visibility_timeout=0)}, ValueError),
+        ({"defaults": Defaults(max_attempts=0)}, ValueError),
+        ({"defaults": Defaults(retry_delay=-1)}, ValueError),
+        ({"defaults": Defaults(retention=-1)}, ValueError),
+    ],
+)
+def test_settings_are_checked_wherever_they_come_from(
+    wrong: dict[str, Any], error: type[Exception]
+) -> None:
+    """The text names the field."""
+    name = next(iter(wrong))
+    with pytest.raises(error, match="|".join([name, *Defaults.__slots__])):
+        Settings(**wrong)

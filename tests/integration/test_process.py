@@ -1,0 +1,209 @@
+"""The server as a process: how it starts, what it says, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ezra.version import VERSION
+from tests.integration.raw_client import encode
+from tests.integration.server_process import ServerProcess, run
+
+BLOCKING_POP = encode("XREADGROUP", "GROUP", "g", "w", "BLOCK", 0, "STREAMS", "q", ">")
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what the test is about
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux'")
+
+
+def test_the_start_line_says_what_one_wants_to_know(tmp_path: Path) -> None:
+    """Version, address, data directory, what was recovered, and how safe it is."""
+    data = tmp_path / "data"
+    with ServerProcess(data) as server:
+        client = server.client()
+        client.push("q", "held")
+        client.push("q", "waiting")
+        client.pop("q")
+        assert server.stop() == 0
+    with ServerProcess(data, "--synchronous", "normal") as server:
+        line = server.start_line
+        assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO EZRA ", line)
+        assert VERSION in line
+        assert f"127.0.0.1:{server.address[1]}" in line
+        assert str(data) in line
+        assert "synchronous normal" in line
+        assert "recovered" in line
+        assert server.client().call("XLEN", "q") == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_a_signal_ends_the_server_in_order(
+    tmp_path: Path, number: signal.Signals, where: str
+) -> None:
+    """Blocked workers are answered with null, idle clients closed, exit 0 within 5 seconds."""
+    with ServerProcess(":memory:" if where == "memory" else tmp_path) as server:
+        idle, blocked, blocked3 = server.client(), server.client(), server.client(protocol=3)
+        for worker in (blocked, blocked3):
+            # In one segment: the answer to the first says that the second has arrived.
+            worker.send_bytes(encode("PING") + BLOCKING_POP)
+            assert worker.reply() == b"PONG"
+        started = time.monotonic()
+        server.send_signal(number)
+        assert blocked.popped() is None
+        assert blocked3.popped() is None
+        assert blocked.is_closed()
+        assert idle.is_closed()
+        assert server.ended() == 0
+        assert time.monotonic() - started < 5
+        assert not any("ERROR" in line or "Traceback" in line for line in server.log)
+
+
+def test_a_client_that_never_reads_does_not_hold_the_end_up(tmp_path: Path) -> None:
+    """Exit 0 within 5 seconds although a reply is stuck on its way."""
+    with ServerProcess(tmp_path) as server:
+        deaf = server.client()
+        deaf.send_bytes(b"*2\r\n$4\r\nECHO\r\n$1048576\r\n" + bytes(1024 * 1024) + b"\r\n")
+        for _ in range(30):
+            deaf.socket.settimeout(0.2)
+            try:
+                deaf.send_bytes(b"*2\r\n$4\r\nECHO\r\n$1048576\r\n" + bytes(1024 * 1024) + b"\r\n")
+            except TimeoutError:
+                break
+        started = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - started < 5
+
+
+def test_what_was_answered_is_there_after_an_orderly_end(tmp_path: Path) -> None:
+    """And the write-ahead log is folded into the database."""
+    with ServerProcess(tmp_path) as server:
+        ids = [server.client().push("q", n) for n in range(3)]
+        assert server.stop() == 0
+    wal = tmp_path / "ezra.db-wal"
+    assert not wal.exists() or wal.stat().st_size == 0
+    with ServerProcess(tmp_path) as server:
+        client = server.client()
+        found = [client.pop("q") for _ in ids]
+        assert [task and task.id for task in found] == ids
+
+
+@linux_only
+def test_when_the_storage_fails_the_server_ends(tmp_path: Path) -> None:
+    """Nothing more is acknowledged, exit code 1 for the supervisor; what was answered is there."""
+    with ServerProcess(tmp_path) as server:
+        client, other = server.client(), server.client()
+        answered = client.push("q", "x")
+        other.send_bytes(encode("PING") + BLOCKING_POP.replace(b"q", b"r"))
+        assert other.reply() == b"PONG"
+        used = (tmp_path / "ezra.db-wal").stat().st_size
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (used, used))
+        assert client.error("XADD", "q", "*", "payload", bytes(1024 * 1024)).startswith("UNKNOWN ")
+        assert str(other.reply()).startswith("UNKNOWN ")
+        assert server.ended() == 1
+        assert any("CRITICAL" in line and "storage failed" in line for line in server.log)
+    with ServerProcess(tmp_path) as server:
+        task = server.client().pop("q")
+        assert task is not None
+        assert task.id == answered
+
+
+def test_a_second_server_on_the_directory_says_who_holds_it(tmp_path: Path) -> None:
+    """It exits with 1 at once, and the first goes on."""
+    with ServerProcess(tmp_path) as server:
+        second = run("--data-dir", str(tmp_path), "--port", "0")
+        assert second.returncode == 1
+        [line] = second.stderr.splitlines()
+        assert "in use" in line
+        assert str(server.process.pid) in line
+        assert server.client().push("q", "x")
+
+
+def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
+    """Exit code 1; the line names the address."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run("--data-dir", str(tmp_path), "--port", str(port))
+    assert result.returncode == 1
+    [line] = result.stderr.splitlines()
+    assert f"127.0.0.1:{port}" in line
+
+
+def test_an_unknown_host_is_a_clear_error(tmp_path: Path) -> None:
+    """Exit code 1; the line names the host."""
+    result = run("--data-dir", str(tmp_path), "--port", "0", "--host", "no.such.host.invalid")
+    assert result.returncode == 1
+    [line] = result.stderr.splitlines()
+    assert "no.such.host.invalid" in line
+
+
+@pytest.mark.parametrize("kind", ["a file", "below a file"])
+def test_a_directory_that_cannot_be_used_is_a_clear_error(tmp_path: Path, kind: str) -> None:
+    """Exit code 1; the line names the path."""
+    (tmp_path / "file").write_text("not a directory")
+    path = tmp_path / "file" if kind == "a file" else tmp_path / "file" / "data"
+    result = run("--data-dir", str(path), "--port", "0")
+    assert result.returncode == 1
+    [line] = result.stderr.splitlines()
+    assert str(path) in line
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_unwritable_directory_is_a_clear_error(tmp_path: Path) -> None:
+    """Exit code 1; the line names the path."""
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    result = run("--data-dir", str(locked), "--port", "0")
+    assert result.returncode == 1
+    [line] = result.stderr.splitlines()
+    assert str(locked) in line
+
+
+def test_a_wrong_variable_ends_the_process_with_2(tmp_path: Path) -> None:
+    """Before anything is made."""
+    data = tmp_path / "data"
+    result = run(variables={"EZRA_DATA_DIR": str(data), "EZRA_PORT": "http"})
+    assert result.returncode == 2
+    assert "EZRA_PORT" in result.stderr
+    assert not data.exists()
+
+
+def test_variables_start_a_server(tmp_path: Path) -> None:
+    """The environment counts as the flags do."""
+    variables = {"EZRA_MAX_ATTEMPTS": "1", "EZRA_VISIBILITY_TIMEOUT": "3600"}
+    with ServerProcess(tmp_path, variables=variables) as server:
+        client = server.client()
+        client.push("q", "x")
+        task = client.pop("q")
+        assert task is not None
+        assert task["max_attempts"] == b"1"
+
+
+def test_a_port_open_to_the_network_is_warned_of(tmp_path: Path) -> None:
+    """There is no password yet, and the log says so."""
+    with ServerProcess(tmp_path, "--host", EVERYWHERE) as server:
+        assert any("WARNING" in line and "password" in line for line in server.log)
+    with ServerProcess(":memory:") as server:
+        assert not any("WARNING" in line for line in server.log)
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_ipv6_is_served(tmp_path: Path) -> None:
+    """An address of the newer kind is bound and printed."""
+    with ServerProcess(tmp_path, "--host", "::1") as server:
+        assert server.client().call("PING") == b"PONG"
+
+
+@linux_only
+def test_max_clients_is_lowered_to_what_the_machine_allows(tmp_path: Path) -> None:
+    """A process that may open few files takes fewer clients, and says so."""
+    with ServerProcess(tmp_path, open_files=100) as server:
+        assert any("max-clients lowered to 36" in line for line in server.log)
+        assert server.client().call("PING") == b"PONG"
