@@ -1,0 +1,73 @@
+# Everything that one does in this checkout. `make help` lists it.
+#
+# Nothing needs to be prepared: each target first brings the virtual environment .venv up to date
+# (scripts/set_up.py), which takes a moment the first time and nothing after that.
+# ARGS is handed on:  make run ARGS="--port 5000"   make test ARGS="tests/property -x"
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run test check coverage bench bench-quick docs clean \
+        ready-to-run ready-to-test ready-to-check
+
+VENV := .venv/bin/python
+ARGS ?=
+
+# What the caller's shell has set up for other projects is not ours.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
+
+# The least coverage, in per cent: of the pure core, and of everything around it.
+CORE_FLOOR := 100
+REST_FLOOR := 90
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+run: ready-to-run  ## serve on 127.0.0.1:42002, with the data in ./ezra-data
+	@exec $(VENV) -m ezra $(ARGS)
+
+test: ready-to-test check  ## the checks, then the whole test suite with its coverage floors
+	@rm -f .coverage .coverage.*
+	$(VENV) -m coverage run -m pytest $(ARGS)
+ifeq ($(strip $(ARGS)),)
+	@$(VENV) -m coverage combine --quiet
+	@$(call floor,$(CORE_FLOOR),--include='ezra/sansio/*')
+	@$(call floor,$(REST_FLOOR),--omit='ezra/sansio/*')
+endif
+
+# Silent when the floor holds, so that pytest's own closing line ends the output.
+floor = report=$$($(VENV) -m coverage report --fail-under=$(1) $(2)) || { echo "$$report"; exit 1; }
+
+coverage: ready-to-test  ## what the last whole test run did not reach
+	@$(VENV) -m coverage report
+
+check: ready-to-check  ## lint, format, types and import contracts
+	$(VENV) -m ruff check
+	$(VENV) -m ruff format --check
+	$(VENV) -m mypy
+	$(VENV) -m mypy scripts docs examples
+	$(VENV) -c 'from importlinter.cli import lint_imports_command as main; main()'
+
+bench: ready-to-test  ## the benchmarks' full report, within six minutes
+	@$(VENV) -m bench $(ARGS)
+
+bench-quick: ready-to-test  ## a first impression, within a minute or so
+	@$(VENV) -m bench --quick $(ARGS)
+
+docs: ready-to-run  ## write again those parts of docs/ that are generated
+	$(VENV) docs/generate.py
+
+clean:  ## remove whatever make made; the tasks in ezra-data stay
+	rm -rf .venv build *.egg-info .coverage .coverage.* .hypothesis .import_linter_cache \
+	    .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+set-up = python=$$(scripts/find-python) && "$$python" scripts/set_up.py
+
+ready-to-run:
+	@$(set-up) client
+
+ready-to-test:
+	@$(set-up) client test
+
+ready-to-check:
+	@$(set-up) client test check
