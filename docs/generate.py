@@ -1,0 +1,128 @@
+"""Write the parts of the docs that the code knows best.
+
+A generated part stands in its page between two comments that name it; everything around it is
+written by hand. `python docs/generate.py` rewrites the parts in place, `--check` only tells
+whether a page has drifted from the code (exit 1).
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ezra.sansio.commands import TABLE
+from ezra.sansio.commands.base import CommandSpec
+from ezra.sansio.connection_state import TRANSITIONS as SESSION_TRANSITIONS
+from ezra.sansio.model import Status
+from ezra.sansio.queue.lifecycle import MEANINGS, TRANSITIONS, Event
+
+DOCS = Path(__file__).parent
+PART = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table."""
+    header = list(header)
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def lifecycle_diagram() -> str:
+    """Draw the lifecycle's table as a Mermaid state diagram."""
+    arrows = "".join(
+        f"    {_node(before)} --> {_node(after)}: {event.value}\n"
+        for (before, event), after in TRANSITIONS.items()
+    )
+    return f"```mermaid\nstateDiagram-v2\n{arrows}```\n"
+
+
+def _node(status: Status) -> str:
+    return "[*]" if status is Status.ABSENT else status.value
+
+
+def lifecycle_transitions() -> str:
+    """List every legal transition."""
+    rows = (
+        (f"`{before}`", event.value, f"`{after}`", MEANINGS[event])
+        for (before, event), after in TRANSITIONS.items()
+    )
+    return table(("from", "event", "to", "when, and what changes"), rows)
+
+
+def lifecycle_by_status() -> str:
+    """Say of every status who puts a task there and who takes it out."""
+    rows = (
+        (
+            f"`{status}`",
+            _events(e for (_, e), after in TRANSITIONS.items() if after is status),
+            _events(e for (before, e) in TRANSITIONS if before is status),
+        )
+        for status in Status
+    )
+    return table(("status", "entered by", "left by"), rows)
+
+
+def _events(events: Iterable[Event]) -> str:
+    return ", ".join(dict.fromkeys(event.value for event in events))
+
+
+def command_list() -> str:
+    """List every command with its arguments, summary and replies, family by family."""
+    specs = [command.SPEC for command in TABLE.values()]
+    families = dict.fromkeys(spec.group for spec in specs)
+    return "\n".join(
+        f"### {family}\n\n" + "\n".join(_command(s) for s in specs if s.group == family)
+        for family in families
+    )
+
+
+def _command(spec: CommandSpec) -> str:
+    replies = "".join(f"- {reply}\n" for reply in spec.replies)
+    return f"#### `{f'{spec.name} {spec.arguments}'.strip()}`\n\n{spec.summary}\n\n{replies}"
+
+
+def session_transitions() -> str:
+    """List every legal step of a connection."""
+    rows = (
+        (f"`{state.name}`", event.name.lower().replace("_", " "), f"`{after.name}`")
+        for (state, event), after in SESSION_TRANSITIONS.items()
+    )
+    return table(("state", "event", "next state"), rows)
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "lifecycle-diagram": lifecycle_diagram,
+    "lifecycle-transitions": lifecycle_transitions,
+    "lifecycle-by-status": lifecycle_by_status,
+    "commands": command_list,
+    "session-transitions": session_transitions,
+}
+
+
+def render(page: str) -> str:
+    """Return the page's text with every generated part made anew.
+
+    Raises:
+        KeyError: the page names a part that nobody generates.
+    """
+    return PART.sub(lambda m: f"{m[1]}\n{PARTS[m['name']]()}\n{m[3]}", page)
+
+
+def main() -> int:
+    """Rewrite the pages, or check them; return the exit code."""
+    parser = argparse.ArgumentParser(description="Generate parts of the docs from the code.")
+    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 on drift")
+    check = parser.parse_args().check
+    drifted = [p for p in sorted(DOCS.glob("*.md")) if render(p.read_text()) != p.read_text()]
+    for page in drifted:
+        if not check:
+            page.write_text(render(page.read_text()))
+        sys.stderr.write(f"{page.name}: {'has drifted from the code' if check else 'rewritten'}\n")
+    return 1 if check and drifted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
