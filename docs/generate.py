@@ -69,28 +69,50 @@ def _events(events: Iterable[Event]) -> str:
     return ", ".join(dict.fromkeys(event.value for event in events))
 
 
+FAMILIES = {
+    "queue": "Tasks and queues",
+    "ezra": "EZRA's own",
+    "connection": "The connection itself",
+}
+"""The titles of the commands' families, in the order in which a reader needs them."""
+
+ERROR = re.compile(r"[A-Z]+ ")
+"""How the text of an error reply begins: `ERR `, `NOPROTO `. Other replies say their type first."""
+
+
 def command_list() -> str:
-    """List every command with its arguments, summary and replies, family by family."""
-    specs = [command.SPEC for command in TABLE.values()]
-    families = dict.fromkeys(spec.group for spec in specs)
-    return "\n".join(
-        f"### {family}\n\n" + "\n".join(_command(s) for s in specs if s.group == family)
-        for family in families
-    )
+    """List every command with its arguments, summary and replies, family by family.
+
+    Raises:
+        KeyError: a family has no title.
+    """
+    families: dict[str, list[str]] = {title: [] for title in FAMILIES.values()}
+    for command in TABLE.values():
+        families[FAMILIES[command.SPEC.group]].append(_command(command.SPEC))
+    return "\n".join(f"### {title}\n\n" + "\n".join(them) for title, them in families.items())
 
 
 def _command(spec: CommandSpec) -> str:
-    replies = "".join(f"- {reply}\n" for reply in spec.replies)
-    return f"#### `{f'{spec.name} {spec.arguments}'.strip()}`\n\n{spec.summary}\n\n{replies}"
+    call = f"{spec.name} {spec.arguments}".rstrip()
+    replies = "".join(f"- {_reply(reply)}\n" for reply in spec.replies)
+    return f"#### {spec.name}\n\n```\n{call}\n```\n\n{spec.summary}\n\n{replies}"
+
+
+def _reply(reply: str) -> str:
+    """Show an error's text as it is on the wire, with names where `str.format` fills them in."""
+    if not ERROR.match(reply):
+        return reply
+    text = re.sub(r"{(\w+)}", r"<\1>", reply)
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
 def session_transitions() -> str:
     """List every legal step of a connection."""
     rows = (
-        (f"`{state.name}`", event.name.lower().replace("_", " "), f"`{after.name}`")
-        for (state, event), after in SESSION_TRANSITIONS.items()
+        (f"`{state.value}`", given.value, f"`{after.value}`")
+        for (state, given), after in SESSION_TRANSITIONS.items()
     )
-    return table(("state", "event", "next state"), rows)
+    return table(("from", "input", "to"), rows)
 
 
 PARTS: dict[str, Callable[[], str]] = {

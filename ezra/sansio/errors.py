@@ -106,17 +106,14 @@ class Text:
 
     # What EZRA alone asks for: they name what is wrong and say what would be right
     INVALID_WHOLE = "ERR invalid {name}: expected a whole number from {least} to {most}"
-    INVALID_SECONDS = (
-        "ERR invalid {name}: expected seconds from {least} to {most}, as in 90 or 0.5"
-    )
+    INVALID_SECONDS = "ERR invalid {name}: expected seconds from {least} to {most}, as in 90 or 0.5"
     INVALID_TEXT = "ERR invalid {name}: expected at most {most} bytes of UTF-8"
     INVALID_QUEUE = (
         "ERR invalid queue: expected 1 to {most} bytes of UTF-8, "
         "with at most one ::dead, at the end"
     )
     DEAD_IS_NO_QUEUE = (
-        "ERR invalid queue: {name} is the dead-letter queue of {queue}; "
-        "name that queue itself"
+        "ERR invalid queue: {name} is the dead-letter queue of {queue}; name that queue itself"
     )
 
     # Connection
@@ -125,9 +122,7 @@ class Text:
     HELLO_OPTION = "ERR Syntax error in HELLO option '{name}'"
     WRONG_CREDENTIALS = "WRONGPASS invalid username-password pair or user is disabled."
     DATABASE = "ERR DB index is out of range"
-    CLIENT_NAME = (
-        "ERR Client names cannot contain spaces, newlines or special characters."
-    )
+    CLIENT_NAME = "ERR Client names cannot contain spaces, newlines or special characters."
     CLIENT_INFO = "ERR {name} cannot contain spaces, newlines or special characters."
     CLIENT_INFO_OPTION = "ERR Unrecognized option '{name}'"
 
@@ -146,12 +141,8 @@ class Text:
     )
     NEGATIVE_MAXLEN = "ERR The MAXLEN argument must be >= 0."
     NEGATIVE_LIMIT = "ERR The LIMIT argument must be >= 0."
-    TWO_TRIMS = (
-        "ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
-    )
-    LIMIT_NEEDS_APPROXIMATE = (
-        "ERR syntax error, LIMIT cannot be used without the special ~ option"
-    )
+    TWO_TRIMS = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
+    LIMIT_NEEDS_APPROXIMATE = "ERR syntax error, LIMIT cannot be used without the special ~ option"
     LIMIT_NEEDS_TRIM = (
         "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy"
     )

@@ -74,7 +74,6 @@ class Address:
         return self.queue + DEAD_SUFFIX if self.dead else self.queue
 
 
-
 @dataclass(frozen=True, slots=True)
 class NewTask:
     """What a push asks for. `payload` is None for an entry in some framework's own format."""

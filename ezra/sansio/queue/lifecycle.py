@@ -53,7 +53,7 @@ TRANSITIONS: dict[tuple[Status, Event], Status] = {
 
 MEANINGS: dict[Event, str] = {
     Event.PUSH: "A producer's XADD. Claimable at once, or from its `delay` or `run_at` on.",
-    Event.CLAIM: "A worker's XREADGROUP takes it: attempts + 1 (unchanged when it was dead), a lease.",
+    Event.CLAIM: "A worker's XREADGROUP takes it: attempts + 1 (not when it was dead), a lease.",
     Event.ACK: "The worker says that it is done: finished_at.",
     Event.RETRY: "A nack, a lapsed lease or a restart, attempts left: the lease is cleared, "
     "last_error kept; its old place, or after the retry delay.",

@@ -124,9 +124,7 @@ class Release:
     claims: tuple[tuple[int, int], ...]
 
 
-Operation = (
-    CreateQueue | ConfigureQueue | Push | Claim | Reread | Ack | Nack | Extend | Release
-)
+Operation = CreateQueue | ConfigureQueue | Push | Claim | Reread | Ack | Nack | Extend | Release
 
 Result = int | None | tuple[int, ...] | tuple[Delivery, ...]
 """What an operation answers; the operation's own docstring says which of these."""
