@@ -180,7 +180,6 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     Raises:
         SystemExit: with 2 after saying on stderr which flag or variable is wrong, with 0 after
             --help or --version.
-
     """
     parser = make_parser()
     flags = from_flags(parser.parse_args(arguments))

@@ -76,7 +76,6 @@ class Ezra:
     Raises:
         ValueError, TypeError: an option is wrong; the text names it.
         EzraError: the directory is in use or not to be used, or the port cannot be had.
-
     """
 
     def __init__(
@@ -116,7 +115,6 @@ class Ezra:
             headers: names and values, str or bytes, kept in order.
             options: `delay` (seconds) or `run_at` (Unix seconds), `ttl` (seconds), `priority`
                 (−128 … 127, higher first), `max_attempts`, `visibility_timeout` (seconds).
-
         """
         return self.push_many(queue, [payload], headers=headers, **options)[0]
 
@@ -151,7 +149,6 @@ class Ezra:
             worker: what the worker calls itself; by default, after this process.
             block: seconds to wait for a task. None or 0 does not wait (unlike Redis' BLOCK 0),
                 math.inf waits for ever. Waiting workers are served first come, first served.
-
         """
         tasks = self.pop_many(*queues, count=1, worker=worker, block=block)
         return tasks[0] if tasks else None
@@ -204,7 +201,6 @@ class Ezra:
             reason: kept with the task as its last error.
             mode: FAIL is tried again while attempts are left, FATAL is dead at once, SILENT
                 takes the attempt back: it never counted.
-
         """
         name, number = which(task)
         nack = Nack(

@@ -192,6 +192,7 @@ class Text:
     SETTING_TWICE = "ERR invalid {name}: given twice; a setting has one value"
 
     # The engine
+    MAX_CLIENTS = "ERR max number of clients reached"
     SHUTTING_DOWN = "ERR the server is shutting down; nothing was done"
     STORAGE_FULL = "ERR the disk is full: nothing was done; free some space and try again"
     STORAGE_BUSY = (

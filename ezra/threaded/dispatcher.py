@@ -79,7 +79,6 @@ class Dispatcher:
 
         Raises:
             EngineError: the engine takes nothing any more.
-
         """
         block = command.block
         if block is None or block == FOREVER:

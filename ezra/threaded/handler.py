@@ -67,8 +67,8 @@ class Handler:
 
     def run(self) -> None:
         """Serve the client until either side ends it. Closing the socket is left to the caller."""
-        prepare(self._peer)
         try:
+            prepare(self._peer)
             while not self._stopping and self._turn():
                 pass
             self._part()
@@ -149,8 +149,8 @@ class Handler:
         """
         replies = b"".join([self._connection.send(result) for result in results])
         try:
-            # After `stop` the kernel reports an end that is our own.
-            if only_if_there and not self._stopping and has_hung_up(self._peer):
+            # `stop` makes the kernel report an end that is our own; so it is asked about last.
+            if only_if_there and has_hung_up(self._peer) and not self._stopping:
                 raise ConnectionAbortedError("the client hung up while it was blocked")
             self._peer.sendall(replies)
         except OSError:

@@ -19,8 +19,10 @@ from contextlib import suppress
 from typing import Any
 
 from ezra.sansio.connection import Connection
-from ezra.sansio.errors import StartError
+from ezra.sansio.errors import StartError, Text
+from ezra.sansio.resp.encoder import encode
 from ezra.sansio.resp.limits import Limits
+from ezra.sansio.resp.values import SimpleError
 from ezra.sansio.session import ServerIdentity, Session
 from ezra.threaded.clock import Clock
 from ezra.threaded.dispatcher import Dispatcher
@@ -41,13 +43,11 @@ ACCEPT_PAUSE = 0.1
 SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Errors of accept that another attempt would only meet again."""
 
-GRACE = 3.0
+GRACE = 2.0
 """Seconds that connections have, at a shutdown, for what is being executed and its replies."""
 
 FAREWELL = 0.5
 """And to notice, after that, that they have been cut off."""
-
-FULL = b"-ERR max number of clients reached\r\n"
 
 Address = tuple[str, int]
 
@@ -65,7 +65,6 @@ class Server(socketserver.ThreadingTCPServer):
 
         Raises:
             StartError: the address cannot be resolved or bound.
-
         """
         self._engine = engine
         self._dispatcher = Dispatcher(engine, clock)
@@ -197,7 +196,7 @@ def refuse(client: socket.socket) -> None:
     """Tell a client that there is no room, without ever waiting for it."""
     with suppress(OSError):
         client.setblocking(False)
-        client.send(FULL)
+        client.send(encode(SimpleError(Text.MAX_CLIENTS), 2))
 
 
 def resolve(host: str, port: int) -> tuple[socket.AddressFamily, Address]:
@@ -205,7 +204,6 @@ def resolve(host: str, port: int) -> tuple[socket.AddressFamily, Address]:
 
     Raises:
         OSError: there is no such host.
-
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _, _, _, address = found[0]

@@ -79,7 +79,6 @@ def open_engine(
 
     Raises:
         EzraError: it cannot be opened; the text says why and what to do.
-
     """
     if settings.data_dir == MEMORY:
         return MemoryEngine(settings.defaults, clock, scheduler=settings.scheduler)

@@ -30,7 +30,6 @@ class Settings:
 
     Raises:
         ValueError, TypeError: a setting is none that there is; the text names the field first.
-
     """
 
     data_dir: Path | Literal[":memory:"] = Path("ezra-data")

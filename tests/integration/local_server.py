@@ -26,6 +26,7 @@ class LocalServer:
         self.engine: Engine = open_engine(settings, clock)
         self.server = Server(settings, self.engine, clock)
         self.server.start()
+        self._stopped = False
         self._clients: list[RawClient] = []
 
     @property
@@ -57,7 +58,10 @@ class LocalServer:
         until(lambda: self.blocked == workers, f"{workers} blocked workers")
 
     def stop(self) -> None:
-        """Shut down in order."""
+        """Shut down in order. Calling it again does nothing."""
+        if self._stopped:
+            return
+        self._stopped = True
         self.server.stop()
         self.engine.close()
         for client in self._clients:

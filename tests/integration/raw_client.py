@@ -73,6 +73,10 @@ class RawClient:
         except ConnectionResetError:
             return True
 
+    def hold_little(self) -> None:
+        """Keep the kernel from taking in more than a few bytes that the test has not read."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
     def push(self, queue: str, payload: Word, *options: Word) -> bytes:
         """XADD; return the id."""
         reply = self.call("XADD", queue, "*", "payload", payload, *options)

@@ -52,7 +52,6 @@ class ServerProcess:
 
     Raises:
         AssertionError: it ended instead; with what it said.
-
     """
 
     def __init__(

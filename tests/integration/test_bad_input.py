@@ -119,6 +119,18 @@ def test_a_broken_frame_is_answered_and_closes_its_connection_only(
     assert other.pop("q") is not None
 
 
+def test_a_client_may_finish_its_sentence_before_it_hears_the_error(server: LocalServer) -> None:
+    """What comes after a broken frame is thrown away for a while: no reset eats the error."""
+    client = server.client()
+    client.send_bytes(b"*1\r\n:5\r\n")
+    assert client.socket.recv(1, socket.MSG_PEEK) == b"-"
+    for _ in range(10):
+        client.send_bytes(bytes(1000))
+    client.socket.shutdown(socket.SHUT_WR)
+    assert str(client.reply()).startswith("ERR Protocol error")
+    assert client.is_closed()
+
+
 @pytest.mark.parametrize("request_line", [b"POST / HTTP/1.1\r\n", b"Host: localhost\r\n"])
 def test_a_browser_is_sent_away_without_a_word(server: LocalServer, request_line: bytes) -> None:
     """Cross-protocol scripting gets no reply."""

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ezra.cli import OPTIONS, main, parse
+from ezra.sansio.errors import EngineError, OutcomeUnknown
 from ezra.sansio.model import SECOND, Defaults
+from ezra.threaded.clock import Clock
+from ezra.threaded.engine import Engine
+from ezra.threaded.service import fit_files, open_engine
 from ezra.threaded.settings import MEMORY, Settings
 from ezra.version import VERSION
+from tests.integration.waiting import until
 
 VALID: list[tuple[str, str, str, object]] = [
     ("--data-dir", "/srv/ezra", "data_dir", Path("/srv/ezra")),
@@ -203,3 +213,74 @@ def test_settings_are_checked_wherever_they_come_from(
     name = next(iter(wrong))
     with pytest.raises(error, match="|".join([name, *Defaults.__slots__])):
         Settings(**wrong)
+
+
+@pytest.fixture
+def _own_process() -> Iterator[None]:
+    """Put back what `main` sets for its whole process."""
+    logger, stack = logging.getLogger("ezra"), threading.stack_size()
+    handlers, level = list(logger.handlers), logger.level
+    yield
+    logger.handlers, logger.level = handlers, level
+    threading.stack_size(stack)
+
+
+@pytest.mark.usefixtures("_own_process")
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_main_serves_until_a_signal(
+    where: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It returns 0, and puts the signals' handlers back."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def interrupt() -> None:
+        until(lambda: " serves " in caplog.text, "the server to start")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with caplog.at_level(logging.INFO):
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        data = ":memory:" if where == "memory" else str(tmp_path)
+        assert main(["--data-dir", data, "--port", "0", "--host", "0.0.0.0"]) == 0  # noqa: S104 - to see the warning
+        thread.join()
+    assert "no password" in caplog.text
+    assert caplog.messages[-1] == "stopped after SIGTERM"
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.usefixtures("_own_process")
+def test_main_returns_1_when_the_storage_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The engine's report is a reason to end like a signal."""
+
+    def failing(settings: Settings, clock: Clock, failed: Callable[[EngineError], None]) -> Engine:
+        failed(OutcomeUnknown("the disk has gone"))
+        return open_engine(settings, clock)
+
+    monkeypatch.setattr("ezra.threaded.service.open_engine", failing)
+    assert main(["--data-dir", str(tmp_path), "--port", "0"]) == 1
+    assert caplog.messages[-1] == "the storage failed: the disk has gone"
+
+
+@pytest.mark.usefixtures("_own_process")
+def test_main_returns_1_when_it_cannot_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And logs why."""
+    (tmp_path / "file").touch()
+    assert main(["--data-dir", str(tmp_path / "file"), "--port", "0"]) == 1
+    assert str(tmp_path) in caplog.messages[-1]
+
+
+@pytest.mark.parametrize(
+    ("limit", "served"),
+    [((100, 100), 36), ((100, 5000), 1000), ((5000, 5000), 1000), ((10, 10), 1)],
+)
+def test_clients_are_fitted_to_the_files_that_may_be_open(
+    limit: tuple[int, int], served: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is raised as far as it may be; what is still missing comes off the clients."""
+    monkeypatch.setattr("resource.getrlimit", lambda _: limit)
+    monkeypatch.setattr("resource.setrlimit", lambda *_: None)
+    assert fit_files(Settings(max_clients=1000)).max_clients == served

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
+from ezra.sansio.errors import Text
 from ezra.threaded import handler
 from ezra.threaded.clock import SystemClock
 from ezra.threaded.settings import Settings
 from ezra.threaded.watcher import has_hung_up
 from tests.integration.local_server import LocalServer
-from tests.integration.raw_client import RawClient, encode
+from tests.integration.raw_client import encode
 from tests.integration.waiting import until
 
 
@@ -124,14 +125,11 @@ def test_an_undeliverable_reply_releases_what_it_hands_out(
     monkeypatch.setattr(handler, "LINK_TIMEOUT_MS", 200)
     producer = server.client()
     pushed = [producer.push("q", bytes(4 * 1024 * 1024)) for _ in range(4)]
-    deaf = RawClient.__new__(RawClient)
-    deaf.socket = socket.socket()
-    deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    deaf.socket.connect(server.address)
-    with deaf.socket:
-        deaf.send("XREADGROUP", "GROUP", "g", "w", "COUNT", 4, "STREAMS", "q", ">")
-        until(lambda: producer.call("XLEN", "q") == 0, "the tasks to be claimed")
-        until(lambda: producer.call("XLEN", "q") == 4, "the tasks to be released")
+    deaf = server.client()
+    deaf.hold_little()
+    deaf.send("XREADGROUP", "GROUP", "g", "w", "COUNT", 4, "STREAMS", "q", ">")
+    until(lambda: producer.call("XLEN", "q") == 0, "the tasks to be claimed")
+    until(lambda: producer.call("XLEN", "q") == 4, "the tasks to be released")
     task = producer.pop("q")
     assert task is not None
     assert (task.id, task["attempts"]) == (pushed[0], b"1")
@@ -187,3 +185,51 @@ def test_replies_that_went_out_before_are_not_released(
     until(lambda: producer.call("XLEN", "second") == 1, "the second to be released")
     assert producer.call("XLEN", "first") == 0
     assert producer.call("XACK", "first", "g", first) == 1
+
+
+def test_when_the_engine_takes_nothing_any_more_every_command_says_so(server: LocalServer) -> None:
+    """Each is answered with the engine's error; the connection itself goes on."""
+    client = server.client()
+    assert client.call("PING") == b"PONG"
+    server.engine.close()
+    client.send_bytes(encode("XADD", "q", "*", "payload", "x") + encode("XACK", "q", "g", "1-1"))
+    client.send_bytes(encode("XLEN", "q") + encode("EZRA.QUEUE", "SET", "q", "max_attempts", 1))
+    client.send_bytes(encode("XREADGROUP", "GROUP", "g", "w", "STREAMS", "q", "0"))
+    client.send_pop("q", block=None)
+    client.send_pop("q", block=0)
+    assert {str(reply) for reply in client.replies(7)} == {Text.SHUTTING_DOWN}
+    client.send_pop("q", block=0)
+    assert str(client.reply()) == Text.SHUTTING_DOWN
+    assert client.call("PING") == b"PONG"
+
+
+def test_an_answer_that_cannot_be_given_back_waits_for_its_lease(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the client and the engine have both gone, the connection still ends in order."""
+    worker = server.client()
+    worker.send_pop("q")
+    server.until_blocked(1)
+
+    def everything_ends(_: object) -> bool:
+        server.engine.close()
+        return True
+
+    monkeypatch.setattr("ezra.threaded.handler.has_hung_up", everything_ends)
+    server.client().push("q", "x")
+    assert worker.is_closed()
+
+
+def test_a_client_that_never_reads_is_cut_off_at_the_end(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`stop` waits for its reply no longer than it promises, and leaves no thread behind."""
+    monkeypatch.setattr("ezra.threaded.server.GRACE", 0.1)
+    monkeypatch.setattr("ezra.threaded.server.FAREWELL", 2)  # less than the kernel would take
+    deaf = server.client()
+    deaf.hold_little()
+    deaf.socket.settimeout(1)
+    with pytest.raises(TimeoutError):
+        deaf.send_bytes(encode("ECHO", bytes(1024 * 1024)) * 100)
+    server.stop()
+    assert server.server.clients == 0
