@@ -8,9 +8,12 @@ whether a page has drifted from the code (exit 1).
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from ezra.sansio.commands import TABLE
@@ -20,6 +23,7 @@ from ezra.sansio.model import Status
 from ezra.sansio.queue.lifecycle import MEANINGS, TRANSITIONS, Event
 
 DOCS = Path(__file__).parent
+EXAMPLE = DOCS.parent / "examples" / "asyncio_server.py"
 PART = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -115,12 +119,33 @@ def session_transitions() -> str:
     return table(("from", "input", "to"), rows)
 
 
+def excerpt(name: str) -> str:
+    """Quote one function of the asyncio example.
+
+    Raises:
+        KeyError: the example has no such function.
+    """
+    lines = EXAMPLE.read_text().splitlines()
+    found = {
+        node.name: lines[node.lineno - 1 : node.end_lineno]
+        for node in ast.walk(ast.parse("\n".join(lines)))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    return "```py\n" + textwrap.dedent("\n".join(found[name])) + "\n```\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "lifecycle-diagram": lifecycle_diagram,
     "lifecycle-transitions": lifecycle_transitions,
     "lifecycle-by-status": lifecycle_by_status,
     "commands": command_list,
     "session-transitions": session_transitions,
+    "example-turn": partial(excerpt, "_turn"),
+    "example-wait": partial(excerpt, "_wait"),
+    "example-watch": partial(excerpt, "_watch"),
+    "example-send": partial(excerpt, "_send"),
+    "example-settle": partial(excerpt, "_settle"),
+    "example-operations": partial(excerpt, "as_operation"),
 }
 
 
