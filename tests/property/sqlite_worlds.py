@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from ezra.sansio.model import Address, Claimed, Defaults, Delivery, NewTask
 from ezra.sansio.queue.operations import Claim, Operation, Outcome, Push
@@ -94,3 +95,29 @@ def claimed(outcome: Outcome) -> tuple[Claimed, ...]:
         assert isinstance(delivery, Delivery)
         tasks.extend(delivery.tasks)
     return tuple(tasks)
+
+
+class Faulty:
+    """A connection on which some statement fails, once it is told to."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.fails: Callable[[str], BaseException | None] = lambda _: None
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        """Execute it, or raise what the test wants."""
+        error = self.fails(statement)
+        if error is not None:
+            raise error
+        return self.connection.execute(statement, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
+
+
+def make_faulty(engine: SqliteEngine) -> Faulty:
+    """Put a faulty connection under the engine's writer."""
+    faulty = Faulty(engine._writer.connection)
+    engine._writer.connection = faulty  # type: ignore[assignment]  # stands in for it
+    engine._writer._registry._connection = faulty  # type: ignore[assignment]  # the same
+    return faulty

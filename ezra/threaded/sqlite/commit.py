@@ -4,7 +4,7 @@ A thread submits its operations and waits. Whoever waits and finds nobody commit
 *leader*: it takes everything that was submitted, its own included, writes it in one transaction,
 and answers everybody. What arrived meanwhile is the next batch, and the first of those who brought
 it leads it. So a lone caller commits by itself without any other thread, every other is woken
-exactly once, with its answer or to lead, and the longer a commit takes the more the next one holds.
+once, with its answer or to lead, and the longer a commit takes the more the next one holds.
 
 A claim that found nothing and may wait is *parked*: its submission is answered by the batch that
 gives it tasks, or with `()` when it gives up (its deadline, `cancel`, `drain`).
@@ -23,69 +23,18 @@ from collections.abc import Callable, Sequence
 
 from ezra.sansio.errors import EngineClosed, EngineError, OutcomeUnknown, Text
 from ezra.sansio.model import FOREVER
-from ezra.sansio.queue.operations import Claim, Operation, Outcome
+from ezra.sansio.queue.operations import Operation
 from ezra.threaded.clock import Clock
-from ezra.threaded.engine import Submission
 from ezra.threaded.sqlite.calls import Call
+from ezra.threaded.sqlite.submission import GroupSubmission
 from ezra.threaded.sqlite.transaction import Transaction
 from ezra.threaded.sqlite.writer import Writer
 
-GATHER = 0.0002
+GATHER = 0.0005
 """Seconds that a leader waits, at the most, for those whom the last batch answered to come again.
 
 Otherwise two halves of the callers take turns, each waiting for the other's fsync: gathering twice
 as many in a commit made 1.5 to 2 times the cycles with 16 threads. A lone caller never waits."""
-
-
-class GroupSubmission(Submission):
-    """Operations on their way through a `Committer`."""
-
-    def __init__(self, committer: Committer, calls: list[Call], *, sweeps: bool) -> None:
-        self.calls = calls
-        self.sweeps = sweeps
-        self.queued = True
-        self.answered = False
-        self.error: EngineError | None = None
-        self.given_up = False
-        self._committer = committer
-        self._changed: threading.Condition | None = None
-
-    @property
-    def changed(self) -> threading.Condition:
-        """Notified when there is news. Made by who waits, for who leads its own batch never does.
-
-        Needs the lock.
-        """
-        if self._changed is None:
-            self._changed = threading.Condition(self._committer.lock)
-        return self._changed
-
-    def notify(self) -> None:
-        """Tell whoever waits that there is news. Needs the lock."""
-        if self._changed is not None:
-            self._changed.notify_all()
-
-    @property
-    def claim(self) -> Claim | None:
-        """The claim at the end, which may have to wait."""
-        operation = self.calls[-1].operation if self.calls else None
-        return operation if isinstance(operation, Claim) else None
-
-    def wait(self) -> list[Outcome]:
-        """Return the outcome of each operation, once all of them are durable.
-
-        Raises:
-            EngineError: nothing of the submission was done, or nobody knows (`OutcomeUnknown`).
-        """
-        self._committer.see_through(self)
-        if self.error is not None:
-            raise self.error
-        return [call.outcome for call in self.calls]
-
-    def cancel(self) -> None:
-        """Give up waiting: a claim that is parked, or would be, answers `()` now."""
-        with self._committer.lock:
-            self._committer.give_up(self)
 
 
 class Committer:
@@ -98,9 +47,7 @@ class Committer:
             has been told by then, and nothing is accepted any more.
     """
 
-    def __init__(
-        self, writer: Writer, clock: Clock, failed: Callable[[EngineError], None]
-    ) -> None:
+    def __init__(self, writer: Writer, clock: Clock, failed: Callable[[EngineError], None]) -> None:
         self.lock = threading.Lock()
         self.alarm = threading.Condition(self.lock)
         """Notified when something falls due earlier than `alarm_at`, and at the end."""
@@ -161,8 +108,12 @@ class Committer:
                     else:
                         self._sleep(submission)
             except BaseException:
-                # Ctrl-C while it waited: nobody will be there for what it would be given.
+                # Ctrl-C while it waited: nobody will be there for what it would be given, and
+                # nobody to lead, should it be its turn.
                 self.give_up(submission)
+                if submission.queued:
+                    self._queue.remove(submission)
+                    self._hand_over()
                 raise
 
     def give_up(self, submission: GroupSubmission) -> None:
@@ -234,15 +185,17 @@ class Committer:
     def _gather(self) -> list[GroupSubmission]:
         """Take everything that was submitted. Needs the lock, and may let go of it for a moment."""
         if len(self._queue) < self._expected:
-            self._arrived.wait(GATHER)
+            try:
+                self._arrived.wait(GATHER)
+            except BaseException:
+                self._leading = False
+                raise
         batch, self._queue = self._queue, []
         for submission in batch:
             submission.queued = False
         return batch
 
-    def _write(
-        self, batch: list[GroupSubmission]
-    ) -> tuple[Transaction | None, EngineError | None]:
+    def _write(self, batch: list[GroupSubmission]) -> tuple[Transaction | None, EngineError | None]:
         """Have the batch written; return its transaction, or why there is none."""
         lines = [submission.calls for submission in batch]
         swept = any(submission.sweeps for submission in batch)
@@ -304,8 +257,7 @@ class Committer:
         """Wake the next leader, and the timer if it would sleep too long. Needs the lock."""
         if self._queue:
             self._queue[0].notify()
-        else:
-            self._idle.notify_all()
+        self._idle.notify_all()
         if self.due < self.alarm_at:
             self.alarm.notify_all()
 

@@ -24,8 +24,8 @@ _VERSION_AT = 60
 _APPLICATION_AT = 68
 
 _LAYOUT = (
-    # 4 KiB is what disks and kernels write at once; 8 and 16 KiB pages made commits slower here,
-    # for every page that a commit touches goes to the WAL as a whole.
+    # 4 KiB is what disks and kernels write at once. Every page that a commit touches goes to the
+    # WAL as a whole, and a push alone touches five: larger pages only make each fsync longer.
     "PRAGMA page_size = 4096",
     # Space that retention frees is used again; giving it back to the file system would cost
     # bookkeeping pages in every commit. A person can VACUUM while the server is down.

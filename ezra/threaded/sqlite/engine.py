@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ezra.sansio.errors import EngineClosed, EngineError, StartError, Text
-from ezra.sansio.model import SECOND, SEQUENCE_BITS, Defaults, QueueInfo, Status
+from ezra.sansio.model import MILLISECOND, SECOND, SEQUENCE_BITS, Defaults, QueueInfo, Status
 from ezra.sansio.queue.operations import Operation
 from ezra.threaded.clock import Clock
 from ezra.threaded.engine import Engine, Submission
@@ -142,9 +142,7 @@ class SqliteEngine(Engine):
 
     # -- Starting ----------------------------------------------------------------------------------
 
-    def _open(
-        self, path: Path, defaults: Defaults, synchronous: Synchronous, readers: int
-    ) -> None:
+    def _open(self, path: Path, defaults: Defaults, synchronous: Synchronous, readers: int) -> None:
         connection, came_from = open_database(path, synchronous)
         try:
             self._writer = Writer(connection, defaults, self._clock)
@@ -160,10 +158,10 @@ class SqliteEngine(Engine):
 
         def work(tx: Transaction) -> None:
             tx.registry.refresh()
-            back.update(restart(tx))
             # An id carries its moment: one from the future says that the clock was set back.
-            if tx.registry.last_id >> SEQUENCE_BITS > tx.now // 1_000:
+            if tx.registry.last_id >> SEQUENCE_BITS > tx.now // MILLISECOND:
                 tx.connection.execute(statements.REBASE, (tx.now,))
+            back.update(restart(tx))
 
         self._writer.transact(work)
         self._writer.write([], swept=True)

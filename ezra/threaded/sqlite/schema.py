@@ -159,14 +159,13 @@ _TRIGGERS = (
             pushed = pushed + 1, last_id = max(last_id, NEW.id) WHERE id = NEW.queue_id;
     END""",
     f"""CREATE TRIGGER tasks_counted AFTER UPDATE OF status, scheduled ON tasks
-    WHEN OLD.status <> NEW.status OR OLD.scheduled <> NEW.scheduled BEGIN
-        UPDATE queues SET {_counted(("-", "OLD"), ("+", "NEW"))} WHERE id = OLD.queue_id;
+    WHEN OLD.queue_id = NEW.queue_id
+        AND (OLD.status <> NEW.status OR OLD.scheduled <> NEW.scheduled) BEGIN
+        UPDATE queues SET {_counted(("-", "OLD"), ("+", "NEW"))} WHERE id = NEW.queue_id;
     END""",
-    # A task that is moved keeps its place in its life, so its OLD status is right for both books
-    # (tasks_counted goes by OLD.queue_id and has done the rest there; a move changes no status).
     f"""CREATE TRIGGER tasks_moved AFTER UPDATE OF queue_id ON tasks
     WHEN OLD.queue_id <> NEW.queue_id BEGIN
-        UPDATE queues SET {_counted(("-", "NEW"))} WHERE id = OLD.queue_id;
+        UPDATE queues SET {_counted(("-", "OLD"))} WHERE id = OLD.queue_id;
         UPDATE queues SET {_counted(("+", "NEW"))}, last_id = max(last_id, NEW.id)
             WHERE id = NEW.queue_id;
     END""",
@@ -174,7 +173,7 @@ _TRIGGERS = (
         UPDATE queues SET {_counted(("-", "OLD"))} WHERE id = OLD.queue_id;
         DELETE FROM payloads WHERE task_id = OLD.id;
     END""",
-    f"""CREATE TRIGGER tasks_tidied AFTER UPDATE OF status ON tasks WHEN {_UNTIDY} BEGIN
+    f"""CREATE TRIGGER tasks_tidied AFTER UPDATE OF status, scheduled ON tasks WHEN {_UNTIDY} BEGIN
         {_TIDY_SET};
     END""",
     f"""CREATE TRIGGER tasks_tidied_new AFTER INSERT ON tasks WHEN {_UNTIDY} BEGIN
@@ -192,6 +191,7 @@ _TRIGGERS = (
         DELETE FROM groups WHERE queue_id = OLD.id;
     END""",
 )
+
 
 def _readable(column: str) -> str:
     return f"datetime({column} / 1000000, 'unixepoch')"
@@ -266,9 +266,7 @@ def check_identity(application_id: int, version: int, path: object) -> None:
         )
 
 
-def upgrade(
-    connection: sqlite3.Connection, steps: tuple[tuple[str, ...], ...] = UPGRADES
-) -> int:
+def upgrade(connection: sqlite3.Connection, steps: tuple[tuple[str, ...], ...] = UPGRADES) -> int:
     """Bring the database to the present version: all missing steps, or none of them.
 
     Returns:

@@ -15,7 +15,8 @@ from functools import cache
 from ezra.threaded.sqlite.rows import LOADED
 
 MOST_ROWS = 64
-"""Rows in one statement; more of them no longer make it cheaper."""
+"""Rows in one statement: by then the statement's own cost is spread thin, and each number of rows
+is a statement of its own to keep prepared."""
 
 SWEEP_ROWS = 1_000
 """Rows that one commit sweeps of one kind: some milliseconds, which is what others wait for it."""
@@ -164,11 +165,11 @@ NEXT_DUE = """
 tasks_finished."""
 
 REBASE = """
-    UPDATE tasks SET available_at = ?1, scheduled = 1
-    WHERE status = 'available' AND scheduled = 0 AND available_at > ?1
+    UPDATE tasks SET available_at = ?1 WHERE available_at > ?1
+        AND (status = 'in_flight' OR (status = 'available' AND scheduled = 0))
 """
-"""Bring ready tasks out of a future that a clock set back has made. Reads all ready tasks, so it is
-for a start under such a clock only."""
+"""Bring tasks that have been ready out of a future that a clock set back has made. Reads all tasks,
+so it is for a start under such a clock only; a trigger has the next sweep see that they are due."""
 
 # -- Books -----------------------------------------------------------------------------------------
 
