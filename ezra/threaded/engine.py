@@ -29,6 +29,18 @@ class Submission(ABC):
     """Operations on their way through an engine. One thread waits; any thread may cancel."""
 
     @abstractmethod
+    def settle(self) -> bool:
+        """Return once all is durable that need not wait for a task.
+
+        Returns:
+            True when every outcome is there, so that `wait` returns at once; False when the claim
+            at the end is parked.
+
+        Raises:
+            EngineError: as `wait`.
+        """
+
+    @abstractmethod
     def wait(self) -> list[Outcome]:
         """Return the outcome of each operation, in order, once all of them are durable.
 

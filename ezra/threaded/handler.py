@@ -135,8 +135,11 @@ class Handler:
         results: Sequence[object]
         try:
             submission = self._dispatcher.claim(command)
-            with self._watcher.watching(self._peer, submission):
+            if submission.settle():
                 results = submission.wait()
+            else:
+                with self._watcher.watching(self._peer, submission):
+                    results = submission.wait()
         except EngineError as error:
             results = [error]
         self._send(results, only_if_there=True)
@@ -149,8 +152,7 @@ class Handler:
         """
         replies = b"".join([self._connection.send(result) for result in results])
         try:
-            # `stop` makes the kernel report an end that is our own; so it is asked about last.
-            if only_if_there and has_hung_up(self._peer) and not self._stopping:
+            if only_if_there and has_hung_up(self._peer):
                 raise ConnectionAbortedError("the client hung up while it was blocked")
             self._peer.sendall(replies)
         except OSError:

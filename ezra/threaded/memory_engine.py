@@ -62,6 +62,8 @@ class MemoryEngine(Engine):
         """Return how many tasks wait in the queue (scheduled ones included), or are dead in it."""
         with self._lock:
             self._check_open()
+            self._machine.advance(self._clock.now())
+            self._settle()
             return self._machine.length(queue, dead=dead)
 
     def info(self, queue: str) -> QueueInfo | None:
@@ -166,6 +168,11 @@ class _MemorySubmission(Submission):
         """The ticket of its claim while that is parked."""
         self._answered = threading.Condition(lock)
         self._give_up = give_up
+
+    def settle(self) -> bool:
+        """Say whether every outcome is there; False while a claim is parked."""
+        with self._answered:
+            return self.ticket is None
 
     def wait(self) -> list[Outcome]:
         """Return the outcome of each operation, in order."""

@@ -27,11 +27,16 @@ from ezra.threaded.engine import Submission
 if sys.platform == "linux":
     ONE_REPORT = select.EPOLLRDHUP | select.EPOLLONESHOT
 
+    ESTABLISHED = 1
+    """The first byte of TCP_INFO while neither side has closed; see tcp_states.h of Linux."""
+
     def has_hung_up(connection: socket.socket) -> bool:
-        """Tell whether the peer has closed its side, however much it sent before is unread."""
-        poll = select.poll()
-        poll.register(connection, select.POLLRDHUP)
-        return bool(poll.poll(0))
+        """Tell whether the peer has closed its side, however much it sent before is unread.
+
+        The kernel's own state of the connection says so, and asking for it costs less than a poll:
+        no other thread gets to run meanwhile. That this side has stopped receiving changes nothing.
+        """
+        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != ESTABLISHED
 
     class Watcher:
         """One epoll and its thread. Any thread may use it."""

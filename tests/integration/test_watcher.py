@@ -23,6 +23,10 @@ class Noted(Submission):
     def __init__(self) -> None:
         self.cancelled = threading.Event()
 
+    def settle(self) -> bool:
+        """Say that its claim is parked."""
+        return False
+
     def wait(self) -> list[Outcome]:
         """Return nothing at once."""
         return []
@@ -43,7 +47,9 @@ def watcher() -> Iterator[Watcher]:
 
 def pair() -> tuple[socket.socket, socket.socket]:
     """Return both ends of a connection."""
-    return socket.socketpair()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        there = socket.create_connection(listening.getsockname())
+        return listening.accept()[0], there
 
 
 def test_the_peer_s_end_cancels(watcher: Watcher) -> None:

@@ -270,6 +270,13 @@ def test_ctrl_c_while_waiting_leaves_nobody_waiting(tmp_path: Path) -> None:
                 raise KeyboardInterrupt
             super().wait(condition, until)
 
+    class InterruptedLock:
+        def acquire(self) -> None:
+            raise KeyboardInterrupt
+
+        def release(self) -> None:
+            pass
+
     with engine_in(tmp_path, Interrupted()) as engine:
         waiting = engine.submit([Claim((Q,), "ann", deadline=FOREVER)])
         with pytest.raises(KeyboardInterrupt):
@@ -278,7 +285,8 @@ def test_ctrl_c_while_waiting_leaves_nobody_waiting(tmp_path: Path) -> None:
         assert len(take(engine)) == 1
         with engine._committer.lock:
             engine._committer._leading = True
-        queued = engine.submit([Claim((Q,), "ann", deadline=FOREVER)])
+        queued: Any = engine.submit([Claim((Q,), "ann", deadline=FOREVER)])
+        queued.turn = InterruptedLock()
         with pytest.raises(KeyboardInterrupt):
             queued.wait()
         with engine._committer.lock:

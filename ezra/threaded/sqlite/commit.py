@@ -98,22 +98,29 @@ class Committer:
                 self._arrived.notify()
         return submission
 
-    def see_through(self, submission: GroupSubmission) -> None:
-        """Return when the submission is answered; lead its batch if nobody else does."""
-        with self.lock:
-            try:
-                while not submission.answered:
-                    if submission.queued and not self._leading:
-                        self._lead()
-                    else:
-                        self._sleep(submission)
-            except BaseException:
-                # Ctrl-C while it waited: nobody will be there for what it would be given, and
-                # nobody to lead, should it be its turn.
+    def see_written(self, submission: GroupSubmission) -> None:
+        """Return when a batch was written that had the submission in it; lead it if nobody does."""
+        try:
+            while not submission.written:
+                self._take_turn(submission)
+        except BaseException:
+            # Ctrl-C while it waited: nobody will be there for what it would be given, and nobody to
+            # lead, should it be its turn.
+            with self.lock:
                 self.give_up(submission)
                 if submission.queued:
                     self._queue.remove(submission)
                     self._hand_over()
+            raise
+
+    def see_answered(self, submission: GroupSubmission) -> None:
+        """Return when the submission's parked claim is answered."""
+        with self.lock:
+            try:
+                while not submission.answered:
+                    self._sleep(submission)
+            except BaseException:
+                self.give_up(submission)
                 raise
 
     def give_up(self, submission: GroupSubmission) -> None:
@@ -145,6 +152,17 @@ class Committer:
                     self._lead()
 
     # -- Waiting -----------------------------------------------------------------------------------
+
+    def _take_turn(self, submission: GroupSubmission) -> None:
+        """Lead, or wait until somebody who does calls."""
+        with self.lock:
+            if submission.queued and not self._leading:
+                self._lead()
+                return
+        submission.turn.acquire()
+        if not submission.written:
+            with self.lock:
+                submission.called()
 
     def _sleep(self, submission: GroupSubmission) -> None:
         """Wait for news of the submission, or for its claim's deadline. Needs the lock."""
@@ -219,6 +237,8 @@ class Committer:
             call = submission.calls[-1] if submission.calls else None
             if call is not None and call in parked:
                 self._parked[call] = submission
+                submission.parked = True
+                submission.call()
             else:
                 self._answer(submission, error)
         for call in () if done is None else done.served:
@@ -249,14 +269,14 @@ class Committer:
             self._answer(submission, None)
 
     def _answer(self, submission: GroupSubmission, error: EngineError | None) -> None:
-        submission.answered = True
         submission.error = error
-        submission.notify()
+        submission.answered = True  # last: who waits may look without the lock
+        submission.call()
 
     def _hand_over(self) -> None:
         """Wake the next leader, and the timer if it would sleep too long. Needs the lock."""
         if self._queue:
-            self._queue[0].notify()
+            self._queue[0].call()
         self._idle.notify_all()
         if self.due < self.alarm_at:
             self.alarm.notify_all()

@@ -1,6 +1,8 @@
 """What a caller holds while its operations are on their way through a `Committer`.
 
-The committer's lock guards everything in it, and its condition is one of that lock.
+The committer's lock guards everything in it, and its condition is one of that lock. What a batch
+writes into it is written before `turn` is released, and not changed after `answered`: who waits may
+read it then without the lock.
 """
 
 from __future__ import annotations
@@ -24,26 +26,42 @@ class GroupSubmission(Submission):
         self.calls = calls
         self.sweeps = sweeps
         self.queued = True
+        self.parked = False
         self.answered = False
         self.error: EngineError | None = None
         self.given_up = False
+        self.turn = threading.Lock()
+        """Held until there is news for who waits: that a batch was written which had this in it, or
+        that it is time to lead the next. A bare lock, for it is the cheapest thing to wait on, and
+        who is woken need not take the committer's lock to learn that all is done."""
+        self.turn.acquire()
+        self._called = False
         self._committer = committer
         self._changed: threading.Condition | None = None
 
     @property
     def changed(self) -> threading.Condition:
-        """Notified when there is news. Made by who waits, for who leads its own batch never does.
-
-        Needs the lock.
-        """
+        """Notified when a parked claim is answered. Made by who waits. Needs the lock."""
         if self._changed is None:
             self._changed = threading.Condition(self._committer.lock)
         return self._changed
 
-    def notify(self) -> None:
-        """Tell whoever waits that there is news. Needs the lock."""
+    def call(self) -> None:
+        """Wake whoever waits: there is news. Needs the lock."""
+        if not self._called:
+            self._called = True
+            self.turn.release()
         if self._changed is not None:
             self._changed.notify_all()
+
+    def called(self) -> None:
+        """Take note of having been called, so that the next call wakes again. Needs the lock."""
+        self._called = False
+
+    @property
+    def written(self) -> bool:
+        """Whether a batch that had this in it is through."""
+        return self.answered or self.parked
 
     @property
     def claim(self) -> Claim | None:
@@ -51,16 +69,26 @@ class GroupSubmission(Submission):
         operation = self.calls[-1].operation if self.calls else None
         return operation if isinstance(operation, Claim) else None
 
+    def settle(self) -> bool:
+        """Return once all is durable that need not wait for a task; False when a claim is parked.
+
+        Raises:
+            EngineError: nothing of the submission was done, or nobody knows (`OutcomeUnknown`).
+        """
+        self._committer.see_written(self)
+        if self.error is not None:
+            # Each thread raises its own: an exception carries the traceback of who raised it.
+            raise type(self.error)(*self.error.args) from self.error
+        return self.answered
+
     def wait(self) -> list[Outcome]:
         """Return the outcome of each operation, once all of them are durable.
 
         Raises:
             EngineError: nothing of the submission was done, or nobody knows (`OutcomeUnknown`).
         """
-        self._committer.see_through(self)
-        if self.error is not None:
-            # Each thread raises its own: an exception carries the traceback of who raised it.
-            raise type(self.error)(*self.error.args) from self.error
+        while not self.settle():
+            self._committer.see_answered(self)
         return [call.outcome for call in self.calls]
 
     def cancel(self) -> None:
