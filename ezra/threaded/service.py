@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import logging
 import queue
-import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
@@ -21,15 +19,13 @@ from ezra.sansio.errors import EngineError, EzraError
 from ezra.threaded.clock import Clock, SystemClock
 from ezra.threaded.engine import Engine
 from ezra.threaded.memory_engine import MemoryEngine
+from ezra.threaded.process import fit_files, one_core
 from ezra.threaded.server import Server, show_address
 from ezra.threaded.settings import MEMORY, Settings
 from ezra.threaded.sqlite.engine import SqliteEngine
 from ezra.version import VERSION
 
 log = logging.getLogger(__name__)
-
-SPARE_FILES = 64
-"""File descriptors that stay free for the database and all else when every client is there."""
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -46,7 +42,11 @@ def serve(settings: Settings) -> int:
     clock = SystemClock()
     settings = fit_files(settings)
     try:
-        with signals_into(reasons), closing(open_engine(settings, clock, reasons.put)) as engine:
+        with (
+            one_core(),
+            signals_into(reasons),
+            closing(open_engine(settings, clock, reasons.put)) as engine,
+        ):
             server = Server(settings, engine, clock)
             reason = serve_until(reasons, server, describe(settings, engine))
     except EzraError as error:
@@ -117,18 +117,3 @@ def signals_into(reasons: Reasons) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def fit_files(settings: Settings) -> Settings:
-    """Raise the limit of open files to what all clients need, or else lower the clients' number."""
-    needed = settings.max_clients + SPARE_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return settings
-    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    if allowed == needed:
-        return settings
-    fitting = max(allowed - SPARE_FILES, 1)
-    log.warning("max-clients lowered to %d: a process may open %d files here", fitting, allowed)
-    return replace(settings, max_clients=fitting)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ from ezra.sansio.errors import EngineError, OutcomeUnknown
 from ezra.sansio.model import SECOND, Defaults
 from ezra.threaded.clock import Clock
 from ezra.threaded.engine import Engine
-from ezra.threaded.service import fit_files, open_engine
+from ezra.threaded.process import fit_files, one_core
+from ezra.threaded.service import open_engine
 from ezra.threaded.settings import MEMORY, Settings
 from ezra.version import VERSION
 from tests.integration.waiting import until
@@ -284,3 +286,16 @@ def test_clients_are_fitted_to_the_files_that_may_be_open(
     monkeypatch.setattr("resource.getrlimit", lambda _: limit)
     monkeypatch.setattr("resource.setrlimit", lambda *_: None)
     assert fit_files(Settings(max_clients=1000)).max_clients == served
+
+
+def test_a_server_s_threads_stay_on_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that the process was allowed, and only meanwhile; a Python without the GIL keeps all."""
+    allowed = os.sched_getaffinity(0)
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: True, raising=False)
+    with one_core():
+        assert len(os.sched_getaffinity(0)) == 1
+        assert os.sched_getaffinity(0) <= allowed
+    assert os.sched_getaffinity(0) == allowed
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    with one_core():
+        assert os.sched_getaffinity(0) == allowed

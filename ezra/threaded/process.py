@@ -1,0 +1,54 @@
+"""What a server asks of the operating system for its process: open files, and one core."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from ezra.threaded.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SPARE_FILES = 64
+"""File descriptors that stay free for the database and all else when every client is there."""
+
+
+def fit_files(settings: Settings) -> Settings:
+    """Raise the limit of open files to what all clients need, or else lower the clients' number."""
+    needed = settings.max_clients + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return settings
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed == needed:
+        return settings
+    fitting = max(allowed - SPARE_FILES, 1)
+    log.warning("max-clients lowered to %d: a process may open %d files here", fitting, allowed)
+    return replace(settings, max_clients=fitting)
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Have the threads started meanwhile run on one core, if Python lets only one run at a time.
+
+    With the GIL a second core helps nobody, and handing the GIL to a thread that sleeps on another
+    core means waking that core: threads that stay together do half as much again. The core is one
+    that the process may use already, so whoever has chosen one for it is obeyed, and servers beside
+    each other mostly take different ones. A Python without the GIL keeps all of them.
+    """
+    gil = getattr(sys, "_is_gil_enabled", lambda: True)
+    if sys.platform != "linux" or not gil():
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(allowed)[os.getpid() % len(allowed)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
