@@ -145,7 +145,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "example-watch": partial(excerpt, "_watch"),
     "example-send": partial(excerpt, "_send"),
     "example-settle": partial(excerpt, "_settle"),
-    "example-operations": partial(excerpt, "as_operation"),
+    "example-command": partial(excerpt, "_carry_out"),
 }
 
 

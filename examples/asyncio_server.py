@@ -28,6 +28,7 @@ from ezra.sansio.queue import operations
 from ezra.sansio.queue.machine import QueueMachine, Waiting
 from ezra.sansio.resp.limits import Limits
 from ezra.sansio.session import ServerIdentity, Session
+from ezra.sansio.translation import as_claim, as_operation, as_reread
 
 IDENTITY = ServerIdentity(__version__)
 LIMITS = Limits()
@@ -157,18 +158,16 @@ class Client:
             case commands.XReadGroup() if command.rereads:
                 return self._read_again(command)
             case _:
-                operation = as_operation(command)
+                operation = as_operation(command, now())
                 if operation is None:
                     return CommandError(f"ERR {command.SPEC.name} is not served by this example")
                 return self._queue.apply(operation)
 
     def _read_again(self, command: commands.XReadGroup) -> Deliveries:
         """Give the worker its own tasks again, then new ones up to the count. This never waits."""
-        again = operations.Reread(command.rereads, command.worker, command.count)
-        own = cast(Deliveries, self._queue.apply(again))
-        left = command.count - sum(len(delivery.tasks) for delivery in own)
-        claim = operations.Claim(command.claims, command.worker, left, done_at_once=command.no_ack)
-        return own + cast(Deliveries, self._queue.apply(claim))
+        own = cast(Deliveries, self._queue.apply(as_reread(command)))
+        taken = sum(len(delivery.tasks) for delivery in own)
+        return own + cast(Deliveries, self._queue.apply(as_claim(command, now(), taken=taken)))
 
     async def _wait(self, ticket: int) -> Deliveries:
         """Wait for the claim's turn, as long as its client is there."""
@@ -207,28 +206,6 @@ class Client:
             async with asyncio.timeout(LINGER):
                 while await self._reader.read(RECEIVE_SIZE):
                     pass
-
-
-def as_operation(  # noqa: PLR0911 - a table: one row a command
-    command: commands.Command[Any],
-) -> operations.Operation | None:
-    """Return what the command asks of the queue: here the two halves of the core meet."""
-    match command:
-        case commands.XAdd(address, task, create):
-            return operations.Push(address.queue, task, create)
-        case commands.XReadGroup(_, worker, _, count, block, no_ack):
-            deadline = now() + block if block not in (None, FOREVER) else block
-            return operations.Claim(command.claims, worker, count, deadline, no_ack)
-        case commands.XAck(address, _, ids):
-            return operations.Ack(address.queue, ids)
-        case commands.XDel(address, ids):
-            return operations.Nack(address.queue, ids)
-        case commands.XNack(address, _, ids, mode, delay, reason, attempt, attempts):
-            return operations.Nack(address.queue, ids, mode, delay, reason, attempt, attempts)
-        case commands.XGroupCreate(address, group, create):
-            return operations.CreateQueue(address.queue, group, create)
-        case _:
-            return None
 
 
 async def main(port: int) -> None:

@@ -19,31 +19,23 @@ from ezra.sansio.commands import (
     QueueGet,
     QueueList,
     QueueSet,
-    XAck,
-    XAdd,
-    XDel,
-    XGroupCreate,
     XInfoStream,
     XLen,
-    XNack,
     XReadGroup,
 )
 from ezra.sansio.connection import BadCommand
 from ezra.sansio.errors import EngineError, EzraError
-from ezra.sansio.model import FOREVER, Delivery, QueueSettings
+from ezra.sansio.model import Delivery, QueueSettings
 from ezra.sansio.queue.operations import (
-    Ack,
     Claim,
     ConfigureQueue,
-    CreateQueue,
-    Nack,
     Operation,
     Outcome,
-    Push,
     Release,
     Reread,
 )
 from ezra.sansio.session import Session
+from ezra.sansio.translation import as_claim, as_operation, as_reread
 from ezra.threaded.clock import Clock
 from ezra.threaded.engine import Engine, Submission
 
@@ -61,11 +53,12 @@ class Dispatcher:
         """Held from reading a queue's settings until their successors are written."""
 
     def carry_out(self, requests: Sequence[Request], session: Session) -> list[object]:
-        """Return the result, or the error, of each request, in order. None waits for tasks."""
+        """Return the result, or the error, of each request, in order. None may wait for tasks."""
         results: list[object] = []
         run: list[Operation] = []
+        now = self._clock.now()
         for request in requests:
-            operation = as_operation(request)
+            operation = None if isinstance(request, BadCommand) else as_operation(request, now)
             if operation is not None:
                 run.append(operation)
                 continue
@@ -80,10 +73,7 @@ class Dispatcher:
         Raises:
             EngineError: the engine takes nothing any more.
         """
-        block = command.block
-        if block is None or block == FOREVER:
-            return self._engine.submit([as_claim(command, deadline=block)])
-        return self._engine.submit([as_claim(command, deadline=self._clock.now() + block)])
+        return self._engine.submit([as_claim(command, self._clock.now())])
 
     def release(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Undo claims that could not be delivered; return how many tasks were released.
@@ -140,11 +130,11 @@ class Dispatcher:
 
     def _read_again(self, command: XReadGroup) -> tuple[Delivery, ...]:
         """Give the worker its own tasks again, then fill up to the count with new ones."""
-        again = self._take(Reread(command.rereads, command.worker, command.count))
-        left = command.count - sum(len(given.tasks) for given in again)
-        if left == 0 or not command.claims:
+        again = self._take(as_reread(command))
+        taken = sum(len(given.tasks) for given in again)
+        if taken == command.count or not command.claims:
             return again
-        return again + self._take(replace(as_claim(command, deadline=None), count=left))
+        return again + self._take(as_claim(command, self._clock.now(), taken=taken))
 
     def _take(self, operation: Claim | Reread) -> tuple[Delivery, ...]:
         """Carry the operation out by itself; raises the `EzraError` that is its outcome."""
@@ -152,42 +142,3 @@ class Dispatcher:
         if isinstance(outcome, EzraError):
             raise outcome
         return cast(tuple[Delivery, ...], outcome)
-
-
-def as_operation(  # noqa: PLR0911 - a table: one row a command
-    request: Request,
-) -> Operation | None:
-    """Return the one operation that carries the request out, if there is one. No claim waits."""
-    match request:
-        case XAdd(address, task, create):
-            return Push(address.queue, task, create)
-        case XReadGroup() if not request.rereads:
-            return as_claim(request, deadline=None)
-        case XAck():
-            return Ack(request.address.queue, request.ids)
-        case XDel(address, ids):
-            return Nack(address.queue, ids)
-        case XNack():
-            return as_nack(request)
-        case XGroupCreate(address, group, create):
-            return CreateQueue(address.queue, group, create)
-        case _:
-            return None
-
-
-def as_claim(command: XReadGroup, deadline: int | None) -> Claim:
-    """Return the claim of the command's `>` sources, waiting until the deadline if there is one."""
-    return Claim(command.claims, command.worker, command.count, deadline, command.no_ack)
-
-
-def as_nack(command: XNack) -> Nack:
-    """Return the operation that the command spells out."""
-    return Nack(
-        command.address.queue,
-        command.ids,
-        mode=command.mode,
-        delay=command.delay,
-        reason=command.reason,
-        attempt=command.attempt,
-        attempts=command.attempts,
-    )
