@@ -28,7 +28,7 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md"))]
 
 FENCED = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
-MARKED = re.compile(r"^<!-- example: (\w+) -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+MARKED = re.compile(r"^<!-- example: ([\w-]+) -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 LINK = re.compile(r"\[[^\]]*\]\((?P<page>[^)#\s]*)(?:#(?P<heading>[^)\s]*))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
@@ -117,18 +117,22 @@ def test_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             exec(compile("\n" * (line - 1) + code, page, "exec"), names)  # noqa: S102 - our own docs
 
 
-@pytest.mark.parametrize("protocol", [2, 3])
-def test_a_newcomer_sees_the_readmes_task_processed(protocol: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("protocol", "example"), [(3, "worker"), (2, "worker-2")])
+def test_a_newcomer_sees_the_readmes_task_processed(
+    protocol: int, example: str, tmp_path: Path
+) -> None:
     """Producer and worker as the README has them, but for the port and the protocol."""
     with ServerProcess(tmp_path / "data") as server, server.client() as client:
         for name, code in MARKED.findall(README.read_text()):
-            assert "port=42002, protocol=3" in code
-            ours = f"port={server.address[1]}, protocol={protocol}"
-            (tmp_path / f"{name}.py").write_text(code.replace("port=42002, protocol=3", ours))
+            assert "port=42002, protocol=" in code
+            ours = code.replace("port=42002", f"port={server.address[1]}")
+            if name == "producer":
+                ours = ours.replace("protocol=3", f"protocol={protocol}")
+            (tmp_path / f"{name}.py").write_text(ours)
         variables = environment({"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error"})
         line = [sys.executable, str(tmp_path / "producer.py")]
         subprocess.run(line, env=variables, check=True, capture_output=True, timeout=PATIENCE)
-        line = [sys.executable, str(tmp_path / "worker.py")]
+        line = [sys.executable, str(tmp_path / f"{example}.py")]
         with subprocess.Popen(line, env=variables, stdout=subprocess.PIPE, text=True) as worker:
             try:
                 assert worker.stdout is not None
