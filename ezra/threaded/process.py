@@ -41,6 +41,9 @@ def one_core() -> Iterator[None]:
     core means waking that core: threads that stay together do half as much again. The core is one
     that the process may use already, so whoever has chosen one for it is obeyed, and servers beside
     each other mostly take different ones. A Python without the GIL keeps all of them.
+
+    They are scheduled as a batch, too (`sched(7)`): a thread that is woken does not push aside the
+    one that woke it, which still holds the GIL that it is going to wait for.
     """
     gil = getattr(sys, "_is_gil_enabled", lambda: True)
     if sys.platform != "linux" or not gil():
@@ -48,7 +51,9 @@ def one_core() -> Iterator[None]:
         return
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {sorted(allowed)[os.getpid() % len(allowed)]})
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     try:
         yield
     finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         os.sched_setaffinity(0, allowed)

@@ -295,7 +295,9 @@ def test_a_server_s_threads_stay_on_one_core(monkeypatch: pytest.MonkeyPatch) ->
     with one_core():
         assert len(os.sched_getaffinity(0)) == 1
         assert os.sched_getaffinity(0) <= allowed
+        assert os.sched_getscheduler(0) == os.SCHED_BATCH
     assert os.sched_getaffinity(0) == allowed
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
     with one_core():
         assert os.sched_getaffinity(0) == allowed
