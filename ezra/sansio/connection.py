@@ -12,8 +12,9 @@ A `ConnectionCommand` is answered by its own `answer(session)`, a `BadCommand` b
 other command by an engine; after a `RemoteProtocolError` the error itself is the last thing to
 send. Once the bytes are on their way, `closing` says whether to close.
 
-Strategy: the requests that were read and not yet answered stand in a queue, and the states and
-their transitions are data in `connection_state`. A wrong command is an event like any other.
+Strategy: what was read and is not yet answered waits in line, in the order in which it came; the
+states and their transitions are data in `connection_state`. A wrong command is an event like any
+other.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any, Final, Literal, TypeAlias, assert_never
 
 from ezra.sansio.commands.base import Command
 from ezra.sansio.commands.connection import Greeting, Quit
-from ezra.sansio.commands.table import parse
+from ezra.sansio.commands.lookup import parse
 from ezra.sansio.connection_state import CLOSING, DEAF, Input, State, transition
 from ezra.sansio.errors import (
     CommandError,
@@ -38,7 +39,7 @@ from ezra.sansio.errors import (
 from ezra.sansio.model import Delivery
 from ezra.sansio.resp.buffer import NEED_DATA as NO_REQUEST
 from ezra.sansio.resp.encoder import encode
-from ezra.sansio.resp.limits import Limits
+from ezra.sansio.resp.limits import DEFAULT_LIMITS, Limits
 from ezra.sansio.resp.requests import Oversized, RequestDecoder
 from ezra.sansio.resp.values import SimpleError, Value
 from ezra.sansio.session import Session
@@ -77,9 +78,9 @@ Event: TypeAlias = Command[Any] | BadCommand | Closed | Literal[Signal.NEED_DATA
 
 
 class Connection:
-    """The session machine. Not for several threads at once."""
+    """The session machine. Only one thread may be in it at a time."""
 
-    def __init__(self, session: Session, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen: safe to share
+    def __init__(self, session: Session, limits: Limits = DEFAULT_LIMITS) -> None:
         self._session = session
         self._decoder = RequestDecoder(limits)
         self._state = State.OPEN
@@ -177,14 +178,14 @@ class Connection:
             self._unanswered.append(error)
             raise
         if request is NO_REQUEST:
-            return self._read_all()
+            return self._without_request()
         event = _understand(request)
         self._state = transition(self._state, _input_of(event))
         self._unanswered.append(event)
         return event
 
-    def _read_all(self) -> Event:
-        """Say what it means that nothing whole is left to read."""
+    def _without_request(self) -> Event:
+        """Return what it means that no whole request is left to read."""
         if not self._ended:
             return NEED_DATA
         self._state = transition(self._state, Input.END)
@@ -223,7 +224,7 @@ def _input_of(event: Command[Any] | BadCommand) -> Input:
 
 
 def _farewell(error: RemoteProtocolError, result: object) -> bytes:
-    """Return the last words to a peer that does not speak RESP."""
+    """Return the last words to a peer that does not speak RESP; there may be none."""
     if not isinstance(result, RemoteProtocolError):
         raise LocalProtocolError("what is not RESP is answered with its error")
     text = str(error)

@@ -72,7 +72,7 @@ class Text:
     A text with names in braces is completed by `str.format`.
     """
 
-    # Bytes that are not RESP; the first seven are Redis' own
+    # Bytes that are not RESP: those that Redis knows
     INVALID_MULTIBULK_LENGTH = "ERR Protocol error: invalid multibulk length"
     INVALID_BULK_LENGTH = "ERR Protocol error: invalid bulk length"
     BULK_EXPECTED = "ERR Protocol error: expected '$', got '{byte}'"
@@ -80,6 +80,7 @@ class Text:
     BIG_INLINE_REQUEST = "ERR Protocol error: too big inline request"
     BIG_MULTIBULK_COUNT = "ERR Protocol error: too big mbulk count string"
     BIG_BULK_COUNT = "ERR Protocol error: too big bulk count string"
+    # Bytes that are not RESP: those that EZRA alone refuses, or that only a client reads
     CRLF_EXPECTED = "ERR Protocol error: expected CRLF after a bulk string"
     LINE_TOO_LONG = "ERR Protocol error: too long a line"
     INVALID_VALUE = "ERR Protocol error: invalid value after '{byte}'"

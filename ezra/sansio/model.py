@@ -1,7 +1,7 @@
 """The words that both halves of the core share: ids, tasks, queues.
 
 The protocol half (`resp`, `commands`, `connection`) and the queue half (`queue`) do not know each
-other. What they do share is this vocabulary, and nothing in it does anything but hold data.
+other. What they do share is this vocabulary: plain data, and the arithmetic of ids.
 
 Units, here and in everything below `ezra`: a time is an int of Unix microseconds, a duration is an
 int of microseconds. Seconds and milliseconds exist only at the edges, where a person or a Redis

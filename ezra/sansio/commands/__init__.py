@@ -12,10 +12,11 @@ from ezra.sansio.commands.connection import (
     Quit,
     Select,
 )
-from ezra.sansio.commands.ezra import QueueGet, QueueList, QueueSet
 from ezra.sansio.commands.groups import XGroupCreate
 from ezra.sansio.commands.inspection import XInfoStream, XLen
+from ezra.sansio.commands.lookup import parse
 from ezra.sansio.commands.nacks import XDel, XNack
+from ezra.sansio.commands.queues import QueueGet, QueueList, QueueSet
 from ezra.sansio.commands.table import (
     TABLE,
     CommandAll,
@@ -23,7 +24,6 @@ from ezra.sansio.commands.table import (
     CommandDocs,
     CommandInfo,
     CommandList,
-    parse,
 )
 from ezra.sansio.commands.tasks import XAck, XAdd
 

@@ -22,9 +22,10 @@ from ezra.sansio.model import (
     Address,
     pack_id,
 )
+from ezra.sansio.resp.scalars import MAX_INTEGER, MIN_INTEGER, strict_integer, to_text
 
 MAX_NAME = 512
-"""Bytes of a queue's, group's or worker's name: each stands in every row and every log line."""
+"""Bytes of a queue's, group's, worker's or client's name: rows, log lines and lists repeat it."""
 
 MAX_REASON = 64 * 1024
 """Bytes of a nack's reason: room for any traceback, and not for a second payload."""
@@ -40,13 +41,13 @@ given in milliseconds by mistake is beyond it."""
 MAX_ATTEMPTS = 1_000_000
 """The most attempts that a task can be given: enough for one a minute in two years."""
 
-_INTEGER = re.compile(rb"0|-?[1-9][0-9]{0,18}")
+MAX_SHOWN = 128
+"""Bytes of a client's own words that an error repeats, as in Redis."""
+
 _SECONDS = re.compile(rb"([0-9]{1,15})(?:\.([0-9]{1,30}))?")
 _ID = re.compile(rb"([0-9]{1,20})(?:-([0-9]{1,20}))?")
 _PRINTABLE = re.compile(rb"[!-~]*")
-_MAX_INTEGER = 2**63 - 1
-_MAX_HALF = 2**64 - 1
-"""Either half of an id fits 64 bits, as in Redis."""
+_MAX_HALF = 2**64 - 1  # of an id, as in Redis
 
 
 class Words:
@@ -85,11 +86,10 @@ class Words:
 
 def integer(word: bytes, error: str = Text.NOT_AN_INTEGER) -> int:
     """Return a whole number of 64 bits, written as Redis demands it: no plus, no leading zero."""
-    if _INTEGER.fullmatch(word):
-        number = int(word)
-        if -_MAX_INTEGER - 1 <= number <= _MAX_INTEGER:
-            return number
-    raise CommandError(error)
+    number = strict_integer(word)
+    if number is None or not MIN_INTEGER <= number <= MAX_INTEGER:
+        raise CommandError(error)
+    return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,12 @@ class Whole:
 
     def parse(self, word: bytes) -> int:
         """Return the number, or raise an error that names it and its bounds."""
-        if _INTEGER.fullmatch(word) and self.least <= (number := int(word)) <= self.most:
-            return number
-        raise CommandError(
-            Text.INVALID_WHOLE.format(name=self.name, least=self.least, most=self.most)
-        )
+        number = strict_integer(word)
+        if number is None or not self.least <= number <= self.most:
+            raise CommandError(
+                Text.INVALID_WHOLE.format(name=self.name, least=self.least, most=self.most)
+            )
+        return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +151,21 @@ def text(name: str, word: bytes, most: int = MAX_NAME) -> str:
 
 
 def printable(word: bytes, error: str) -> str:
-    """Return the word if it is printable ASCII without spaces, so that a list can show it."""
-    if _PRINTABLE.fullmatch(word):
-        return word.decode("ascii")
-    raise CommandError(error)
+    """Return what a client says about itself: printable ASCII without spaces, for a list to show.
+
+    At most `MAX_NAME` bytes, which Redis does not ask for: each connection keeps its own.
+    """
+    if not _PRINTABLE.fullmatch(word):
+        raise CommandError(error)
+    return text("client name or version", word)
+
+
+def shown(word: bytes, room: int = MAX_SHOWN) -> str:
+    """Return a client's word as an error repeats it: its first `room` bytes.
+
+    Like Redis, which writes it as a C string, up to its first NUL.
+    """
+    return to_text(word[:room].partition(b"\0")[0])
 
 
 @functools.lru_cache(maxsize=1024)  # queues are few and named in every command

@@ -6,14 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from ezra.sansio.commands.arguments import (
-    MAX_SECONDS,
-    Words,
-    address,
-    id_after,
-    integer,
-    text,
-)
+from ezra.sansio.commands.arguments import MAX_SECONDS, Words, address, id_after, integer, text
 from ezra.sansio.commands.base import Command, CommandSpec
 from ezra.sansio.commands.fields import claimed_fields
 from ezra.sansio.errors import CommandError, Text
@@ -29,7 +22,11 @@ _DEFAULT_COUNT = 1
 
 @dataclass(frozen=True, slots=True)
 class XReadGroup(Command[tuple[Delivery, ...]]):
-    """Claim tasks, or read this worker's own again. Answers one `Delivery` for each queue read."""
+    """Claim tasks, or read this worker's own again.
+
+    Answers a tuple of `Delivery`: first one for each source in `rereads`, empty ones included, then
+    one for each source in `claims` that gave something.
+    """
 
     group: str
     worker: str
@@ -103,7 +100,7 @@ class XReadGroup(Command[tuple[Delivery, ...]]):
         return cls(*names, sources, count, block, no_ack)
 
     def reply(self, result: tuple[Delivery, ...], protocol: int) -> Value:
-        """The entries of each queue, or null when no queue was worth naming."""
+        """The entries of each queue, or null when there is no queue to name."""
         if not result:
             return NULL_ARRAY
         pairs = tuple(
@@ -116,10 +113,7 @@ class XReadGroup(Command[tuple[Delivery, ...]]):
 
     def handed_out(self, result: tuple[Delivery, ...]) -> tuple[Delivery, ...]:
         """What was claimed now: not what is done at once, nor what the worker had before."""
-        if self.no_ack:
-            return ()
-        before = {address for address, _ in self.rereads}
-        return tuple([delivery for delivery in result if delivery.source not in before])
+        return () if self.no_ack else result[len(self.rereads) :]
 
 
 def _count(word: bytes) -> int:

@@ -1,6 +1,6 @@
 """The commands about who the client is: CLIENT SETNAME, GETNAME, ID, SETINFO."""
 
-# ruff: noqa: ARG002, ARG003 - parsers and replies have one interface, whatever each needs of it.
+# ruff: noqa: ARG002, ARG003 - parsers and replies have one interface, whatever each needs of it
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
-from ezra.sansio.commands.arguments import printable
+from ezra.sansio.commands.arguments import printable, shown
 from ezra.sansio.commands.base import CommandSpec
 from ezra.sansio.commands.connection import ConnectionCommand
 from ezra.sansio.errors import CommandError, Text
-from ezra.sansio.resp.scalars import to_text
 from ezra.sansio.resp.values import OK, Value
 from ezra.sansio.session import Session
 
@@ -125,11 +124,10 @@ class ClientSetInfo(ConnectionCommand[None]):
     def parse(cls, arguments: Sequence[bytes]) -> Self:
         """A known attribute, and printable ASCII without spaces."""
         word, value = arguments
-        shown = to_text(word[:128])
         attribute = _ATTRIBUTES.get(word.lower())
         if attribute is None:
-            raise CommandError(Text.CLIENT_INFO_OPTION.format(name=shown))
-        return cls(attribute, printable(value, Text.CLIENT_INFO.format(name=shown)))
+            raise CommandError(Text.CLIENT_INFO_OPTION.format(name=shown(word)))
+        return cls(attribute, printable(value, Text.CLIENT_INFO.format(name=shown(word))))
 
     def answer(self, session: Session) -> None:
         """Note it."""

@@ -1,6 +1,6 @@
 """The commands about the connection itself: they are answered from the session, without a queue."""
 
-# ruff: noqa: ARG002, ARG003 - parsers and replies have one interface, whatever each needs of it.
+# ruff: noqa: ARG002, ARG003 - parsers and replies have one interface, whatever each needs of it
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Literal, Self, TypeVar
 
-from ezra.sansio.commands.arguments import Words, integer, printable
+from ezra.sansio.commands.arguments import Words, integer, printable, shown
 from ezra.sansio.commands.base import Command, CommandSpec
 from ezra.sansio.errors import CommandError, Text
-from ezra.sansio.resp.scalars import to_text
 from ezra.sansio.resp.values import OK, Map, SimpleString, Value
 from ezra.sansio.session import Session
 
 ResultT = TypeVar("ResultT")
 
 DEFAULT_USER = b"default"
-"""Redis' name for the user that everybody is who has not said otherwise."""
+"""Redis' name for the user that a client is until it names another."""
 
 
 class ConnectionCommand(Command[ResultT], Generic[ResultT]):
@@ -101,7 +100,7 @@ class Hello(ConnectionCommand[Greeting]):
                 case b"SETNAME" if words.left:
                     name = printable(words.take(), Text.CLIENT_NAME)
                 case _:
-                    raise CommandError(Text.HELLO_OPTION.format(name=to_text(option[:128])))
+                    raise CommandError(Text.HELLO_OPTION.format(name=shown(option)))
         return cls(protocol, credentials, name)
 
     def answer(self, session: Session) -> Greeting | CommandError:
@@ -254,7 +253,7 @@ class Quit(PlainCommand):
 
     @classmethod
     def parse(cls, arguments: Sequence[bytes]) -> Self:
-        """Whatever follows does not matter any more, as in Redis."""
+        """Whatever follows the name is ignored, as in Redis."""
         return cls()
 
     def reply(self, result: None, protocol: int) -> Value:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
-from ezra.sansio.commands.arguments import MAX_ATTEMPTS, MAX_MOMENT, Seconds, Whole
+from ezra.sansio.commands.arguments import MAX_ATTEMPTS, MAX_MOMENT, Seconds, Whole, shown
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import SECOND, Claimed, Entry, NewTask
 
@@ -70,8 +70,7 @@ def _add_option(options: dict[str, int], option: Seconds | Whole, value: bytes) 
 
 def _unknown_option(name: bytes) -> CommandError:
     known = ", ".join(word.decode() for word in _PREFIXED)
-    shown = name[:128].decode(errors="surrogateescape")
-    return CommandError(Text.UNKNOWN_OPTION.format(name=shown, known=known))
+    return CommandError(Text.UNKNOWN_OPTION.format(name=shown(name), known=known))
 
 
 def entry_fields(entry: Entry | Claimed) -> tuple[bytes, ...]:

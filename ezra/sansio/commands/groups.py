@@ -1,7 +1,6 @@
 """The commands about groups, which are names only: every group drinks from the same queue."""
 
-# ruff: noqa: ARG002 - every reply is told the protocol; most are the same in both, and the encoder
-# turns maps into RESP2 by itself.
+# ruff: noqa: ARG002 - parsers and replies have one interface, whatever each needs of it
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The commands that look at a queue without changing it: XLEN, XINFO STREAM."""
 
-# ruff: noqa: ARG002 - every reply is told the protocol; most are the same in both, and the encoder
-# turns maps into RESP2 by itself.
+# ruff: noqa: ARG002 - parsers and replies have one interface, whatever each needs of it
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The commands that say a task could not be done: XDEL and XNACK."""
 
-# ruff: noqa: ARG002 - every reply is told the protocol; most are the same in both, and the encoder
-# turns maps into RESP2 by itself.
+# ruff: noqa: ARG002 - parsers and replies have one interface, whatever each needs of it
 
 from __future__ import annotations
 
@@ -22,10 +21,8 @@ from ezra.sansio.commands.arguments import (
 )
 from ezra.sansio.commands.base import Command, CommandSpec
 from ezra.sansio.errors import CommandError, Text
-from ezra.sansio.model import (
-    Address,
-    NackMode,
-)
+from ezra.sansio.model import Address, NackMode
+from ezra.sansio.resp.scalars import MAX_INTEGER
 from ezra.sansio.resp.values import OK, SimpleError, Value
 
 
@@ -114,7 +111,7 @@ _MODES = {mode.value.encode(): mode for mode in NackMode}
 _NUMBERS: dict[bytes, tuple[str, Seconds | Whole]] = {
     b"DELAY": ("delay", Seconds("delay")),
     b"ATTEMPT": ("attempt", Whole("attempt", 1, MAX_ATTEMPTS)),
-    b"RETRYCOUNT": ("attempts", Whole("retrycount", 0, 2**63 - 1)),
+    b"RETRYCOUNT": ("attempts", Whole("retrycount", 0, MAX_INTEGER)),
 }
 """XNACK's options that take a number: the field it goes to, and how it is read."""
 

@@ -1,10 +1,10 @@
-"""The table of all commands, how a command is found in it, and COMMAND, which shows it.
+"""The table of all commands, and COMMAND, which shows it and stands in it.
 
-A name is one word, or two where the first is a *container* (`XGROUP CREATE`). COMMAND itself is
+A name is one word, or two where the first is a *container* (`XGROUP CREATE`); COMMAND itself is
 both. Adding a command means adding its class to its family here.
 """
 
-# ruff: noqa: ARG002, ARG003 - parsers and replies have one interface, whatever each needs of it.
+# ruff: noqa: ARG002, ARG003 - parsers and replies have one interface, whatever each needs of it
 
 from __future__ import annotations
 
@@ -12,64 +12,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from ezra.sansio.commands import claims, client, connection, ezra, groups, inspection, nacks, tasks
+from ezra.sansio.commands import (
+    claims,
+    client,
+    connection,
+    groups,
+    inspection,
+    nacks,
+    queues,
+    tasks,
+)
 from ezra.sansio.commands.base import Command, CommandSpec
-from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.resp.scalars import to_text
 from ezra.sansio.resp.values import NULL_ARRAY, Map, Set, SimpleString, Value
-
-MAX_ECHO = 128
-"""Bytes of an unknown command, and of its arguments, that the error repeats, as in Redis."""
-
-
-def parse(words: Sequence[bytes]) -> Command[Any]:
-    """Return the command that these words (at least one) spell.
-
-    Raises:
-        CommandError: there is no such command, or it is not well formed; its text is the reply.
-    """
-    names = 1
-    command = _BY_WORD.get(words[0].upper())
-    if command is None:
-        names = min(len(words), 2)
-        command = _find_subcommand(words)
-    if not command.SPEC.fits(len(words)):
-        raise CommandError(Text.WRONG_ARITY.format(name=command.SPEC.wire_name))
-    return command.parse(words[names:])
-
-
-def _find_subcommand(words: Sequence[bytes]) -> type[Command[Any]]:
-    """Return the command that a container and its subcommand name."""
-    container = words[0].upper()
-    if container not in _CONTAINERS:
-        raise CommandError(_unknown_command(words))
-    name = to_text(container)
-    if len(words) > 1:
-        name += " " + to_text(words[1].upper())
-    if name in TABLE:
-        return TABLE[name]
-    if len(words) == 1:
-        raise CommandError(Text.WRONG_ARITY.format(name=name.lower()))
-    raise CommandError(
-        Text.UNKNOWN_SUBCOMMAND.format(name=_shown(words[1], MAX_ECHO), command=to_text(container))
-    )
-
-
-def _unknown_command(words: Sequence[bytes]) -> str:
-    arguments = ""
-    room = MAX_ECHO
-    for word in words[1:]:
-        if room <= 0:
-            break
-        quoted = f"'{_shown(word, room)}' "
-        arguments += quoted
-        room -= len(quoted.encode(errors="surrogateescape"))
-    return Text.UNKNOWN_COMMAND.format(name=_shown(words[0], MAX_ECHO), arguments=arguments)
-
-
-def _shown(word: bytes, room: int) -> str:
-    """Return so many bytes of a word, up to its first NUL: Redis writes it as a C string."""
-    return to_text(word.partition(b"\0")[0][:room])
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +152,7 @@ _FAMILIES: tuple[tuple[type[Command[Any]], ...], ...] = (
     (CommandAll, CommandCount, CommandList, CommandInfo, CommandDocs),
     (tasks.XAdd, claims.XReadGroup, tasks.XAck, nacks.XDel, nacks.XNack),
     (inspection.XLen, inspection.XInfoStream, groups.XGroupCreate),
-    (ezra.QueueList, ezra.QueueGet, ezra.QueueSet),
+    (queues.QueueList, queues.QueueGet, queues.QueueSet),
 )
 
 TABLE: Mapping[str, type[Command[Any]]] = {
@@ -205,12 +160,6 @@ TABLE: Mapping[str, type[Command[Any]]] = {
 }
 """Every command by its name in capitals; the docs list them in this order."""
 
-_CONTAINERS = {name.split()[0].encode() for name in TABLE if " " in name}
-_BY_WORD = {
-    name.encode(): command
-    for name, command in TABLE.items()
-    if " " not in name and name.encode() not in _CONTAINERS
-}
 _SPECS: Mapping[str, CommandSpec] = {
     container: CommandSpec(container, "subcommand", -2, f"The subcommands of {container}.", group)
     for container, group in (
@@ -223,7 +172,7 @@ _TOP = tuple(dict.fromkeys(name.split()[0] for name in TABLE))
 
 
 def _table_name(word: bytes) -> str:
-    return to_text(word).upper().replace("|", " ")
+    return to_text(word.upper()).replace("|", " ")
 
 
 def _subcommands(container: str) -> tuple[str, ...]:

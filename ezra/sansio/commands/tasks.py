@@ -3,8 +3,7 @@
 Between them stand those of `claims` and `nacks`.
 """
 
-# ruff: noqa: ARG002 - every reply is told the protocol; most are the same in both, and the encoder
-# turns maps into RESP2 by itself.
+# ruff: noqa: ARG002 - parsers and replies have one interface, whatever each needs of it
 
 from __future__ import annotations
 
@@ -12,25 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from ezra.sansio.commands.arguments import (
-    Words,
-    address,
-    id_halves,
-    integer,
-    task_ids,
-    text,
-)
+from ezra.sansio.commands.arguments import Words, address, id_halves, integer, task_ids, text
 from ezra.sansio.commands.base import Command, CommandSpec
 from ezra.sansio.commands.fields import new_task
 from ezra.sansio.errors import CommandError, Text
-from ezra.sansio.model import (
-    MAX_SEQUENCE,
-    NO_ID,
-    Address,
-    NewTask,
-    pack_id,
-    wire_id,
-)
+from ezra.sansio.model import MAX_SEQUENCE, NO_ID, Address, NewTask, pack_id, wire_id
 from ezra.sansio.resp.values import Value
 
 

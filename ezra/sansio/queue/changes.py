@@ -40,7 +40,7 @@ def pushed(new: NewTask, task_id: int, queue: str, max_attempts: int, now: int) 
 
 def claimed(task: Task, worker: str, lease_until: int, now: int) -> Task:
     """Return the task in the worker's hands. From the dead-letter queue it counts no attempt."""
-    # An attempt begins only where one is left; the bound holds whatever a person's edit left there.
+    # A waiting task has an attempt left unless a person edited its row; the bound holds anyway.
     counted = min(task.attempts + 1, task.max_attempts)
     return replace(
         task,
@@ -86,14 +86,9 @@ def failed(task: Task, reason: str, retry_delay: int, now: int) -> Task:
 def nacked(task: Task, nack: Nack, retry_delay: int, now: int) -> Task:
     """Return the task after a nack; `retry_delay` is the queue's."""
     attempts = _attempts_after(task, nack)
-    if nack.attempts is not None and attempts >= task.max_attempts:
-        event = Event.EXHAUST
-    else:
-        event = nack_event(nack.mode, attempts, task.max_attempts, from_dead=task.from_dead)
-    unasked = retry_delay if nack.mode is NackMode.FAIL else 0
-    unnamed = task.last_error if nack.mode is NackMode.SILENT else NACKED
-    back = _given_back(task, event, unasked if nack.delay is None else nack.delay, now)
-    return replace(back, attempts=attempts, last_error=nack.reason or unnamed)
+    event = _event_of(task, nack, attempts)
+    back = _given_back(task, event, _delay_after(nack, retry_delay), now)
+    return replace(back, attempts=attempts, last_error=_error_after(task, nack))
 
 
 def released(task: Task, now: int) -> Task:
@@ -130,6 +125,23 @@ def _attempts_after(task: Task, nack: Nack) -> int:
     if nack.attempts is not None:
         return min(nack.attempts, task.max_attempts)
     return _uncounted(task) if nack.mode is NackMode.SILENT else task.attempts
+
+
+def _event_of(task: Task, nack: Nack, attempts: int) -> Event:
+    """Return what the nack means with so many attempts; told none are left, it is EXHAUST."""
+    if nack.attempts is not None and attempts >= task.max_attempts:
+        return Event.EXHAUST
+    return nack_event(nack.mode, attempts, task.max_attempts, from_dead=task.from_dead)
+
+
+def _delay_after(nack: Nack, retry_delay: int) -> int:
+    if nack.delay is not None:
+        return nack.delay
+    return retry_delay if nack.mode is NackMode.FAIL else 0
+
+
+def _error_after(task: Task, nack: Nack) -> str | None:
+    return nack.reason or (task.last_error if nack.mode is NackMode.SILENT else NACKED)
 
 
 def _uncounted(task: Task) -> int:

@@ -62,7 +62,7 @@ class QueueMachine:
     # -- The steps ---------------------------------------------------------------------------------
 
     def apply(self, operation: Operation, now: int) -> Result | Waiting:
-        """Carry out the operation at `now`, and serve whoever waited for what it brought.
+        """Carry out the operation at `now`, and serve those who waited for what it made available.
 
         Returns:
             The operation's result, or `Waiting` for a claim that is parked.
@@ -83,7 +83,7 @@ class QueueMachine:
         self._ready_delayed()
         self._remove_finished()
         self._serve()
-        self._send_late_away()
+        self._dismiss_late()
 
     def restart(self, now: int) -> None:
         """Cut every lease, as a server does when it starts; then let happen what is due."""
@@ -93,7 +93,7 @@ class QueueMachine:
         self.advance(now)
 
     def cancel(self, ticket: int) -> None:
-        """Forget a parked claim. A ticket that is not parked (any more) is nothing."""
+        """Forget a parked claim; a ticket that is not parked (any more) is ignored."""
         self._waiters.leave(ticket)
 
     # -- What came of them -------------------------------------------------------------------------
@@ -153,7 +153,7 @@ class QueueMachine:
             self._put(changes.removed(task, Event.DELETE))
 
     def _serve(self) -> None:
-        """Give the waiters what they can take, the first come first."""
+        """Give the waiters what they can take, in the order in which they came."""
         for ticket, claim in self._waiters.stirred():
             deliveries = self._take(claim)
             if deliveries:
@@ -162,7 +162,8 @@ class QueueMachine:
                 for source in claim.sources:
                     self._waiters.stir(source)
 
-    def _send_late_away(self) -> None:
+    def _dismiss_late(self) -> None:
+        """Answer the waiters whose deadline has come with nothing."""
         for ticket in self._waiters.late(self._now):
             self._woken.append(Woken(ticket, ()))
 
@@ -236,8 +237,7 @@ class QueueMachine:
             for task in self._of_queue(extend.queue, extend.ids)
             if task.status is Status.IN_FLIGHT and task.worker == extend.worker
         ]
-        for task in held:
-            self._put(changes.extended(task, self._lease_until(task)))
+        self._renew(held)
         return tuple(task.id for task in held)
 
     def _release(self, release: Release) -> int:
@@ -254,8 +254,7 @@ class QueueMachine:
         left = reread.count
         for source, after in reread.sources:
             held = self._store.held(source, reread.worker, after)[:left]
-            for task in held:
-                self._put(changes.extended(task, self._lease_until(task)))
+            self._renew(held)
             deliveries.append(Delivery(source, tuple(map(changes.handed_out, held))))
             left -= len(held)
         return tuple(deliveries)
@@ -303,8 +302,13 @@ class QueueMachine:
         tasks = map(self._store.get, dict.fromkeys(ids))
         return [task for task in tasks if task is not None and task.queue == queue]
 
+    def _renew(self, tasks: list[Task]) -> None:
+        for task in tasks:
+            self._put(changes.extended(task, self._lease_until(task)))
+
     def _lease_until(self, task: Task) -> int:
-        """Return when a lease on the task lapses that begins now."""
-        own = task.visibility_timeout
-        queues = self._store.shelf_of(task).visibility_timeout
-        return self._now + (queues if own is None else own)
+        """Return when a lease lapses that begins now."""
+        timeout = task.visibility_timeout
+        if timeout is None:
+            timeout = self._store.shelf_of(task).visibility_timeout
+        return self._now + timeout

@@ -129,7 +129,7 @@ class Shelf:
 
 
 def _entry(tasks: Mapping[int, Task], task_id: int | None) -> Entry | None:
-    """Return the task as it is shown to who only looks."""
+    """Return the task as it is seen without being claimed; None for no task."""
     if task_id is None:
         return None
     task = tasks[task_id]

@@ -57,7 +57,7 @@ class Waiters:
         return ticket
 
     def leave(self, ticket: int) -> None:
-        """Forget the claim. An unknown ticket is nothing."""
+        """Forget the claim; an unknown ticket is ignored."""
         claim = self._claims.pop(ticket, None)
         if claim is None:
             return

@@ -1,7 +1,7 @@
 """RESP2 and RESP3: bytes to values and back. Knows nothing of commands or queues.
 
-A server reads with `RequestDecoder` and writes with `encode`; whoever is at the other end, or in a
-test, reads with `Decoder`. Read `values` first.
+A server reads with `RequestDecoder` and writes with `encode`; a client, or a test, reads with
+`Decoder`. Read `values` first.
 """
 
 from ezra.sansio.resp.buffer import NEED_DATA, NeedData

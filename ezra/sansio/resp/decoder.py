@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from ezra.sansio.errors import RemoteProtocolError, Text
 from ezra.sansio.resp.aggregates import AGGREGATES, STREAMED_STRING, Aggregate
 from ezra.sansio.resp.buffer import CRLF, NEED_DATA, Buffer, NeedData
-from ezra.sansio.resp.limits import Limits
-from ezra.sansio.resp.scalars import BULKS, SCALARS, parse_length, read_with, to_text
+from ezra.sansio.resp.limits import DEFAULT_LIMITS, Limits
+from ezra.sansio.resp.scalars import BULKS, SCALARS, read_with, strict_integer, to_text
 from ezra.sansio.resp.values import NULL_ARRAY, Value
 
 _STREAMED = -1  # the missing elements of a streamed frame: counting down from it never meets 0
@@ -45,7 +45,7 @@ class Decoder:
 
     __slots__ = ("_buffer", "_bulk", "_elements", "_error", "_frames", "_limits", "_room")
 
-    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen: safe to share
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
         self._buffer = Buffer()
         self._error: str | None = None  # what the peer did wrong; nothing is read after that
@@ -120,7 +120,7 @@ class Decoder:
     def _open_bulk(self, marker: bytes, body: bytes) -> Value | NeedData | _Step:
         if marker == b"$" and body == b"?":
             return self._open_frame(STREAMED_STRING, _STREAMED)
-        size = parse_length(body)
+        size = strict_integer(body)
         if marker == b"$" and size == -1:
             return None
         if marker == b";" and size == 0:
@@ -142,7 +142,7 @@ class Decoder:
         kind = AGGREGATES[marker]
         if body == b"?" and kind.streamable:
             return self._open_frame(kind, _STREAMED)
-        count = parse_length(body)
+        count = strict_integer(body)
         if marker == b"*" and count == -1:
             return NULL_ARRAY
         if count is None or not 0 <= count <= self._limits.max_words:

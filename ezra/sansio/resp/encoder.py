@@ -1,8 +1,8 @@
 """RESP values to bytes, for a peer that speaks RESP2 or RESP3.
 
-Strategy: a list of values that are still to be written, the next one last. A scalar is written, an
-aggregate is its first line and puts its elements on the list; so nothing recurses. RESP2 has no
-more than six types: whatever else there is has a stand-in of these, by the table in `values`.
+Strategy: a list of the values that are still to be written, the next one last. A scalar is written
+whole; an aggregate writes its first line and puts its elements on the list, so nothing recurses.
+RESP2 has only six types; every other value has a stand-in among them, by the table in `values`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def encode(value: Value, protocol: int) -> bytes:
 
 
 def _encode_other(value: Value, protocol: int, pending: list[Value]) -> bytes:
-    """Return the bytes that a value begins with; what comes after them is put on the list."""
+    """Return the bytes that a value begins with; put what comes after them on the list."""
     kind = type(value)
     scalars, stand_ins = (_SCALARS_3, _NO_STAND_INS) if protocol == 3 else (_SCALARS_2, _STAND_INS)
     if kind in scalars:

@@ -48,3 +48,7 @@ class Limits:
     def max_request(self) -> int:
         """Bytes on the wire of one request, or of one value, after its first line."""
         return self.max_bulk + self.max_rest
+
+
+DEFAULT_LIMITS = Limits()
+"""What a peer may send where nobody has said otherwise."""

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from ezra.sansio.errors import RemoteProtocolError, Text
 from ezra.sansio.resp.buffer import CRLF, NEED_DATA, Buffer, NeedData
 from ezra.sansio.resp.inline import split_inline
-from ezra.sansio.resp.limits import Limits
-from ezra.sansio.resp.scalars import parse_length, to_text
+from ezra.sansio.resp.limits import DEFAULT_LIMITS, Limits
+from ezra.sansio.resp.scalars import strict_integer, to_text
 
 _SHORT = 1024  # a word below this many bytes is taken by the fast path
 _SIZES = {b"$%d\r\n" % size: size for size in range(_SHORT)}  # reading a number, but faster
-_FOREIGN = (b"post", b"host:")  # what a browser's request starts its lines with
+_BROWSER_WORDS = (b"post", b"host:")  # what lines of a browser's request begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,6 @@ class Oversized:
     It wants an error reply that says so; the connection goes on.
     """
 
-    name: bytes
-    """Its first word; empty where that was itself too large."""
     size: int
     """Bytes of what did not fit: the first word too large, or the request up to there."""
     limit: int
@@ -40,24 +38,21 @@ class Oversized:
 
 
 class RequestDecoder:
-    """Bytes in, requests out: `receive_data`, then `next_request` until it answers NEED_DATA.
-
-    `limits` may be replaced between two requests.
-    """
+    """Bytes in, requests out: `receive_data`, then `next_request` until it answers NEED_DATA."""
 
     __slots__ = (
         "_buffer",
         "_error",
+        "_limits",
         "_missing",
         "_oversized",
         "_room",
         "_size",
         "_words",
-        "limits",
     )
 
-    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen: safe to share
-        self.limits = limits
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
         self._buffer = Buffer()
         self._error: str | None = None  # what the peer did wrong; nothing is read after that
         self._words: list[bytes] = []  # of the request being read
@@ -65,11 +60,6 @@ class RequestDecoder:
         self._size: int | None = None  # of the word being read, once its length has been
         self._room = 0  # bytes that are left to the request
         self._oversized: Oversized | None = None  # set: what is left of the request is thrown away
-
-    @property
-    def buffered(self) -> int:
-        """Bytes that have arrived and have not been looked at yet."""
-        return len(self._buffer)
 
     def receive_data(self, data: bytes) -> None:
         """Store what has arrived. Nothing is decoded before `next_request`."""
@@ -113,27 +103,28 @@ class RequestDecoder:
             if line.startswith(b"*"):
                 self._begin(line)
             elif words := split_inline(line):
-                return _familiar(words)
+                _refuse_browser(words)
+                return words
         return None
 
     def _take_first_line(self) -> bytes | None:
         inline = self._buffer.peek() != ord("*")
         too_long = Text.BIG_INLINE_REQUEST if inline else Text.BIG_MULTIBULK_COUNT
-        return self._buffer.take_line(self.limits.max_line, too_long)
+        return self._buffer.take_line(self._limits.max_line, too_long)
 
     def _begin(self, line: bytes) -> None:
         """Begin an array; one without words is over with that, and was no request."""
         count = _length(line)
-        if count is None or count > self.limits.max_words:
+        if count is None or count > self._limits.max_words:
             raise RemoteProtocolError(Text.INVALID_MULTIBULK_LENGTH)
         self._missing = max(count, 0)
-        self._room = self.limits.max_request
+        self._room = self._limits.max_request
         self._oversized = None
 
     def _take_ready_words(self) -> None:
         """Take short words that are whole for as long as there are; the server's hot path."""
         data, position, missing = self._buffer.data, self._buffer.position, self._missing
-        if len(data) - position > self._room or self.limits.max_bulk < _SHORT or self._oversized:
+        if len(data) - position > self._room or self._limits.max_bulk < _SHORT or self._oversized:
             return  # a limit may be met: leave it to the path that keeps count
         start = position
         find, words = data.find, self._words
@@ -171,13 +162,13 @@ class RequestDecoder:
 
     def _take_size(self) -> int | None:
         """Take the line in front of a word; return the length it announces, None: not there yet."""
-        line = self._buffer.take_line(self.limits.max_line, Text.BIG_BULK_COUNT)
+        line = self._buffer.take_line(self._limits.max_line, Text.BIG_BULK_COUNT)
         if line is None:
             return None
         if not line.startswith(b"$"):
             raise RemoteProtocolError(Text.BULK_EXPECTED.format(byte=to_text(line[:1])))
         size = _length(line)
-        if size is None or not 0 <= size <= self.limits.max_announced_bulk:
+        if size is None or not 0 <= size <= self._limits.max_announced_bulk:
             raise RemoteProtocolError(Text.INVALID_BULK_LENGTH)
         self._admit(size, len(line) + size + len(CRLF))
         return size
@@ -185,30 +176,28 @@ class RequestDecoder:
     def _admit(self, size: int, cost: int) -> None:
         """Count a word of this size against the limits; what exceeds them is thrown away."""
         self._room -= cost
-        if size > self.limits.max_bulk:
-            self._refuse(size, self.limits.max_bulk)
+        if size > self._limits.max_bulk:
+            self._refuse(size, self._limits.max_bulk)
         elif self._room < 0:
-            self._refuse(self.limits.max_request - self._room, self.limits.max_request)
+            self._refuse(self._limits.max_request - self._room, self._limits.max_request)
 
     def _refuse(self, size: int, limit: int) -> None:
         if self._oversized is None:
-            name = self._words[0] if self._words else b""
-            self._oversized = Oversized(name, size, limit)
+            self._oversized = Oversized(size, limit)
             self._words = []
 
 
 def _length(line: bytes) -> int | None:
     """Return the length that a line announces behind its first byte; None: it is malformed."""
-    return parse_length(line[1:-2]) if line.endswith(CRLF) else None
+    return strict_integer(line[1:-2]) if line.endswith(CRLF) else None
 
 
-def _familiar(words: list[bytes]) -> list[bytes]:
-    """Return the words, unless it is a browser that a foreign page has sent here.
+def _refuse_browser(words: list[bytes]) -> None:
+    """Hang up on a browser: a web page may have sent it here to get commands carried out.
 
     Raises:
-        RemoteProtocolError: without a text, as it is answered with nothing (see
-            "cross-protocol scripting" in the Redis documentation).
+        RemoteProtocolError: without a text, so it is answered with nothing, as in Redis (see
+            "cross-protocol scripting" in its documentation).
     """
-    if words[0].lower() in _FOREIGN:
+    if words[0].lower() in _BROWSER_WORDS:
         raise RemoteProtocolError("")
-    return words

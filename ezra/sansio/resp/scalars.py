@@ -1,4 +1,4 @@
-"""The values that hold no other values, and the lengths that stand in front of the longer ones.
+"""The values that hold no other values, and the numbers that announce how long the others are.
 
 Strategy: a pattern first says whether the text is what the protocol allows, only then is it
 converted; Python's own `int` and `float` are more generous (`1_0`, ` +7 `, `Infinity`).
@@ -23,7 +23,7 @@ from ezra.sansio.resp.values import (
 MAX_INTEGER = 2**63 - 1
 MIN_INTEGER = -(2**63)
 
-_LENGTH = re.compile(rb"0|-?[1-9][0-9]{0,18}")
+_STRICT_INTEGER = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 _INTEGER = re.compile(rb"[+-]?[0-9]+")
 _DOUBLE = re.compile(rb"[+-]?(?:[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|inf|nan)")
 
@@ -38,12 +38,13 @@ def to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def parse_length(text: bytes) -> int | None:
-    """Return the length that the digits say, or None where it is not written as Redis wants it.
+def strict_integer(text: bytes) -> int | None:
+    """Return the number that the digits say, or None where it is not written as Redis wants it.
 
-    As strict as Redis: no sign but a minus, no leading zero, 19 digits at most.
+    As strict as Redis: no sign but a minus, no leading zero, 19 digits at most. So it may exceed
+    64 bits a little: every caller has bounds of its own.
     """
-    return int(text) if _LENGTH.fullmatch(text) else None
+    return int(text) if _STRICT_INTEGER.fullmatch(text) else None
 
 
 def read_with(

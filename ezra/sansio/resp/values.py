@@ -118,7 +118,7 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A value and something about it that whoever does not care may ignore."""
+    """A value, and something about it that a reader may ignore."""
 
     pairs: tuple[tuple[Value, Value], ...]
     value: Value

@@ -93,4 +93,6 @@ def test_what_is_handed_out() -> None:
     assert replace(PLAIN, no_ack=True).handed_out(DELIVERY) == ()
     own, new = Delivery(Q, (TASK,)), Delivery(R, (FOREIGN,))
     assert _read("", "q r 0 >").handed_out((own, new)) == (new,)
-    assert _read("", "q q 0 >").handed_out((own, Delivery(Q, (FOREIGN,)))) == ()
+    new = Delivery(Q, (FOREIGN,))
+    assert _read("", "q q 0 >").handed_out((own, new)) == (new,)
+    assert _read("", "q q > 0").handed_out((own, new)) == (new,)

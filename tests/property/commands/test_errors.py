@@ -291,6 +291,16 @@ def test_a_client_name_is_printable(name: bytes) -> None:
     assert reply_to([b"CLIENT", b"SETINFO", b"lib-name", name]) == info
 
 
+def test_a_client_name_is_short() -> None:
+    """What each connection keeps of what its client says about itself is bounded."""
+    name = b"x" * MAX_NAME
+    error = b"-ERR invalid client name or version: expected at most 512 bytes of UTF-8\r\n"
+    for words in ([b"CLIENT", b"SETNAME"], [b"CLIENT", b"SETINFO", b"lib-ver"]):
+        assert reply_to([*words, name]) == b"+OK\r\n"
+        assert reply_to([*words, name + b"x"]) == error
+    assert reply_to([b"HELLO", b"3", b"SETNAME", name + b"x"]) == error
+
+
 def test_an_unknown_command_is_echoed_in_part() -> None:
     """At most 128 bytes of the name and about as many of its arguments come back."""
     name, argument = b"x" * 200, b"y" * 200

@@ -1,11 +1,12 @@
-"""Laws of `ezra.sansio.commands.table`: finding commands, and COMMAND, which shows them."""
+"""Laws of `ezra.sansio.commands.table`: every command's entry, and COMMAND, which shows them."""
 
 from __future__ import annotations
 
-import re
+from types import ModuleType
 
 import pytest
 
+from ezra.sansio import commands
 from ezra.sansio.commands import (
     TABLE,
     CommandAll,
@@ -16,7 +17,6 @@ from ezra.sansio.commands import (
     ConnectionCommand,
     parse,
 )
-from ezra.sansio.errors import CommandError
 from ezra.sansio.resp.values import NULL_ARRAY, Map, Set, SimpleString, Value
 from tests.property.wire import session, split
 
@@ -34,21 +34,6 @@ def _shown(line: str) -> Value:
 def _tuple(value: Value) -> tuple[Value, ...]:
     assert isinstance(value, tuple)
     return value
-
-
-@pytest.mark.parametrize("name", sorted(TABLE))
-def test_arity(name: str) -> None:
-    """A command with too few words, or too many, is answered with Redis' text for it."""
-    spec = TABLE[name].SPEC
-    expected = f"ERR wrong number of arguments for '{spec.wire_name}' command"
-    names = name.lower().encode().split()
-    least = abs(spec.arity)
-    assert (spec.fits(least - 1), spec.fits(least)) == (False, True)
-    assert spec.fits(least + 1) == (spec.arity < 0)
-    wrong = [count for count in range(len(names), 9) if not spec.fits(count)]
-    for count in wrong:
-        with pytest.raises(CommandError, match=re.escape(expected)):
-            parse(names + [b"x"] * (count - len(names)))
 
 
 @pytest.mark.parametrize("name", sorted(TABLE))
@@ -107,3 +92,19 @@ def test_command_docs() -> None:
     assert parse(split("COMMAND DOCS xgroup")) == CommandDocs(("XGROUP",))
     assert _shown("COMMAND DOCS xgroup nosuch") == Map(((b"xgroup", outer),))
     assert _shown("COMMAND DOCS nosuch") == Map(())
+
+
+def test_names_are_ascii_in_any_case() -> None:
+    """What only Unicode takes for another case of a name is another name."""
+    assert _shown("COMMAND INFO pIng") == _shown("COMMAND INFO PING") != (NULL_ARRAY,)
+    assert _shown("COMMAND INFO p\u0131ng") == (NULL_ARRAY,)
+
+
+def test_the_public_names_are_exactly_those_of_all() -> None:
+    """The package offers what its `__all__` says, no more and no less."""
+    public = {
+        name
+        for name, value in vars(commands).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    assert public == set(commands.__all__)

@@ -1,4 +1,7 @@
-"""Laws of reading values: round trip, chunking, garbage, depth, and the strictness of numbers."""
+"""Laws of reading values: round trip, chunking, garbage, depth, and the strictness of numbers.
+
+What is in `scalars` and in `aggregates` has its laws here and in `test_encoder.py`, too.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from ezra.sansio.resp import (
     VerbatimString,
     encode,
 )
+from ezra.sansio.resp.limits import DEFAULT_LIMITS
 from tests.property.resp.cases import (
     CASES,
     Case,
@@ -37,7 +41,7 @@ from tests.property.resp.cases import (
 from tests.property.resp.delivery import SMALL, bytewise, cut, cuts, decode, every_way, law, texts
 
 
-def refusal(data: bytes, limits: Limits = Limits()) -> str:  # noqa: B008 - frozen: safe to share
+def refusal(data: bytes, limits: Limits = DEFAULT_LIMITS) -> str:
     """Return the text of the error that these bytes are answered with, however they are cut."""
     (text,) = {repr(decode(Decoder(limits), chunks)) for chunks in every_way(data)}
     (error,) = decode(Decoder(limits), [data])
@@ -46,7 +50,7 @@ def refusal(data: bytes, limits: Limits = Limits()) -> str:  # noqa: B008 - froz
     return str(error)
 
 
-def value_of(data: bytes, limits: Limits = Limits()) -> Value:  # noqa: B008 - frozen: safe to share
+def value_of(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Value:
     """Return the one value that these bytes are."""
     decoder = Decoder(limits)
     decoder.receive_data(data)

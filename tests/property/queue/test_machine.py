@@ -1,14 +1,15 @@
 """The pure queue under random histories: what must hold after every step.
 
 The test keeps books of its own: what was pushed, who holds which lease, who waits. What a step
-should answer is worked out by `queue_oracle`, which scans and sorts. The details of each operation
-are in `test_queue_details.py`.
+should answer is worked out by `oracle`, which scans and sorts. Each single promise has its story in
+the files beside this one.
 """
 
 from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -33,7 +34,6 @@ from ezra.sansio.queue.operations import (
     Result,
 )
 from ezra.sansio.queue.task import Task
-from tests.property import queue_oracle as oracle
 from tests.property.fake_clock import START
 from tests.property.operations import (
     DEFAULTS,
@@ -43,6 +43,7 @@ from tests.property.operations import (
     queues,
     time_steps,
 )
+from tests.property.queue import oracle
 
 
 class QueueHistories(RuleBasedStateMachine):
@@ -400,3 +401,9 @@ TestQueueHistories.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+
+
+def test_what_is_no_operation_is_refused() -> None:
+    """Loudly: it is the driver's mistake."""
+    with pytest.raises(AssertionError):
+        QueueMachine(DEFAULTS).apply(cast(Operation, "push"), START)

@@ -1,7 +1,6 @@
 """EZRA's own commands, in the style of a Redis module's: EZRA.QUEUE LIST, GET, SET."""
 
-# ruff: noqa: ARG002, ARG003 - every reply is told the protocol; most are the same in both, and the encoder
-# turns maps into RESP2 by itself.
+# ruff: noqa: ARG002, ARG003 - parsers and replies have one interface, whatever each needs of it
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from ezra.sansio.commands.arguments import MAX_ATTEMPTS, Seconds, Whole, queue_name
+from ezra.sansio.commands.arguments import MAX_ATTEMPTS, Seconds, Whole, queue_name, shown
 from ezra.sansio.commands.base import Command, CommandSpec
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import SECOND, QueueInfo
@@ -24,6 +23,8 @@ SETTINGS: dict[str, Seconds | Whole] = {
     )
 }
 """What a queue can set for itself, by the names of the fields of `QueueSettings`."""
+
+_BY_WORD = {name.encode(): setting for name, setting in SETTINGS.items()}
 
 DEFAULT = b"default"
 """The value that gives a setting back to the server."""
@@ -130,10 +131,10 @@ class QueueSet(Command[None]):
 
 
 def _setting(word: bytes) -> Seconds | Whole:
-    name = word[:128].decode(errors="surrogateescape")
-    setting = SETTINGS.get(name.lower())
+    setting = _BY_WORD.get(word.lower())
     if setting is None:
-        raise CommandError(Text.UNKNOWN_SETTING.format(name=name, known=", ".join(SETTINGS)))
+        known = ", ".join(SETTINGS)
+        raise CommandError(Text.UNKNOWN_SETTING.format(name=shown(word), known=known))
     return setting
 
 

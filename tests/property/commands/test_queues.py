@@ -1,4 +1,4 @@
-"""Laws of `ezra.sansio.commands.ezra`: how EZRA.QUEUE is read."""
+"""Laws of `ezra.sansio.commands.queues`: how EZRA.QUEUE is read."""
 
 from __future__ import annotations
 

@@ -1,0 +1,184 @@
+"""What claims, acks and failures write into a task's record."""
+
+from __future__ import annotations
+
+import pytest
+
+from ezra.sansio.model import (
+    SECOND,
+    Address,
+    Claimed,
+    Delivery,
+    NackMode,
+    NewTask,
+    QueueSettings,
+    Status,
+)
+from ezra.sansio.queue.lifecycle import LAPSED
+from ezra.sansio.queue.operations import Ack, Claim, ConfigureQueue, Release
+from tests.property.queue.story import DEAD, Q, Story, moment, only_task
+
+
+def test_a_claim_counts_an_attempt_and_gives_a_lease() -> None:
+    """The record says who holds it, since when and how long."""
+    story = Story()
+    task_id = story.push(0, NewTask(b"x", ((b"h", b"v"),)))
+    answer = story.do(3, Claim((Q,), "ann"))
+    assert only_task(answer) == Claimed(task_id, b"x", ((b"h", b"v"),), 1, 2)
+    task = story.task(task_id)
+    assert (task.status, task.attempts, task.worker) == (Status.IN_FLIGHT, 1, "ann")
+    assert (task.claimed_at, task.lease_until) == (moment(3), moment(13))
+
+
+def test_the_lease_is_the_tasks_own_or_its_queues_or_the_servers() -> None:
+    """The nearest setting that is set counts, as it is at the claim."""
+    story = Story()
+    own = story.push(0, NewTask(visibility_timeout=SECOND))
+    queues = story.push(0)
+    story.do(0, ConfigureQueue("q", QueueSettings(visibility_timeout=4 * SECOND)))
+    story.do(0, Claim((Q,), "ann", count=2))
+    assert story.task(own).lease_until == moment(1)
+    assert story.task(queues).lease_until == moment(4)
+
+
+def test_a_claim_takes_by_priority_then_time_then_id_over_its_sources_in_order() -> None:
+    """`count` bounds the tasks in all; a source that gives nothing has no delivery."""
+    story = Story()
+    late = story.push(0, NewTask(delay=SECOND))
+    first, second = story.push(0), story.push(0)
+    urgent = story.push(1, NewTask(priority=1))
+    other = story.push(1, queue="other")
+    sources = (Address("nothing"), Q, Address("other"))
+    answer = story.do(2, Claim(sources, "ann", count=4))
+    assert isinstance(answer, tuple)
+    given = [(d.source, [c.id for c in d.tasks]) for d in answer if isinstance(d, Delivery)]
+    assert given == [(Q, [urgent, first, second, late])]
+    assert story.claim(2, Address("other")) == other
+
+
+def test_done_at_once_is_done_at_once() -> None:
+    """Redis' NOACK: claimed and acked in one step."""
+    story = Story()
+    task_id = story.push(0)
+    answer = story.do(1, Claim((Q,), "ann", done_at_once=True))
+    assert only_task(answer).attempts == 1
+    task = story.task(task_id)
+    assert (task.status, task.finished_at, task.lease_until) == (Status.DONE, moment(1), None)
+    assert (task.worker, task.claimed_at, task.attempts) == ("ann", moment(1), 1)
+    assert story.do(1, Release(((task_id, 1),))) == 0
+
+
+def test_a_claim_from_the_dead_letter_queue_counts_no_attempt() -> None:
+    """It keeps dead_at, and needs no due time; acked it is done and keeps it still."""
+    story = Story()
+    task_id = story.died(0)
+    answer = story.do(1, Claim((DEAD,), "ann"))
+    assert only_task(answer).attempts == 1
+    task = story.task(task_id)
+    assert (task.status, task.dead_at, task.lease_until) == (
+        Status.IN_FLIGHT,
+        moment(0),
+        moment(11),
+    )
+    assert story.machine.length("q", dead=True) == 0
+    assert story.do(2, Ack("q", (task_id,))) == 1
+    task = story.task(task_id)
+    assert (task.status, task.dead_at, task.worker) == (Status.DONE, moment(0), "ann")
+
+
+def test_a_dead_task_whose_time_has_not_come_is_claimable_as_dead() -> None:
+    """Its scheduled time only gives it its place."""
+    story = Story()
+    story.do(0, ConfigureQueue("q", QueueSettings(max_attempts=2, retry_delay=9 * SECOND)))
+    first = story.died(0)
+    second = story.held(0)
+    story.nack(0, second)
+    assert story.claim(9) == second
+    story.nack(9, second, NackMode.FATAL)
+    assert [story.claim(9, DEAD), story.claim(9, DEAD)] == [first, second]
+
+
+def test_an_ack_counts_each_task_of_its_queue_once() -> None:
+    """Whoever holds it; other queues' ids, unknown ones and second mentions count nothing."""
+    story = Story()
+    task_id = story.held(0)
+    assert story.do(1, Ack("other", (task_id,))) == 0
+    assert story.do(1, Ack("q", (task_id, 1, task_id))) == 1
+    assert story.do(1, Ack("q", (task_id,))) == 0
+    task = story.task(task_id)
+    assert (task.status, task.finished_at, task.worker) == (Status.DONE, moment(1), "ann")
+    assert (task.claimed_at, task.lease_until, task.lapsed) == (moment(0), None, False)
+
+
+def test_an_ack_of_what_was_never_claimed_is_nothing() -> None:
+    """A waiting task is not done because somebody says so."""
+    story = Story()
+    task_id = story.push(0)
+    assert story.do(0, Ack("q", (task_id,))) == 0
+    assert story.claim(0) == task_id
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_a_late_ack_counts_while_nobody_has_claimed_since(attempts: int) -> None:
+    """Also when the lapse killed the task; the work is not done twice."""
+    story = Story()
+    task_id = story.push(0)
+    for attempt in range(attempts):
+        assert story.claim(10 * attempt) == task_id
+    story.passes(10 * attempts)
+    status = Status.AVAILABLE if attempts == 1 else Status.DEAD
+    task = story.task(task_id)
+    assert (task.status, task.lapsed) == (status, True)
+    assert (task.worker, task.claimed_at, task.lease_until) == (None, None, None)
+    assert story.do(30, Ack("q", (task_id,))) == 1
+    task = story.task(task_id)
+    assert (task.status, task.finished_at, task.lapsed) == (Status.DONE, moment(30), False)
+    assert task.last_error == LAPSED
+    assert task.dead_at == (None if attempts == 1 else moment(20))
+
+
+def test_an_ack_after_a_nack_is_too_late() -> None:
+    """A nacked task was given up by its worker."""
+    story = Story()
+    task_id = story.held(0)
+    story.nack(0, task_id)
+    assert story.do(0, Ack("q", (task_id,))) == 0
+
+
+def test_a_new_claim_ends_the_time_for_late_acks() -> None:
+    """An ack then counts for the new holder's claim; after its nack for nobody's."""
+    story = Story()
+    task_id = story.held(0)
+    story.passes(10)
+    assert story.claim(10, worker="bob") == task_id
+    assert not story.task(task_id).lapsed
+    story.nack(11, task_id, NackMode.SILENT)
+    assert story.do(11, Ack("q", (task_id,))) == 0
+
+
+def test_an_undeliverable_claim_never_counted() -> None:
+    """A release restores the record as it was, also that of a dead task."""
+    story = Story()
+    task_id = story.push(0)
+    before = story.task(task_id)
+    story.claim(1)
+    assert story.do(2, Release(((task_id, 2), (1, 1)))) == 0
+    assert story.do(2, Release(((task_id, 1), (task_id, 1)))) == 1
+    assert story.task(task_id) == before
+    dead = story.died(3)
+    before = story.task(dead)
+    assert story.claim(4, DEAD) == dead
+    assert story.do(5, Release(((dead, 1),))) == 1
+    assert story.task(dead) == before
+
+
+def test_a_release_that_comes_too_late_changes_nothing() -> None:
+    """The task was claimed again meanwhile, or is done."""
+    story = Story()
+    task_id = story.held(0)
+    story.passes(10)
+    story.claim(10, worker="bob")
+    assert story.do(10, Release(((task_id, 1),))) == 0
+    story.do(10, Ack("q", (task_id,)))
+    assert story.do(10, Release(((task_id, 2),))) == 0
+    assert story.task(task_id).status is Status.DONE
