@@ -195,6 +195,7 @@ class Text:
     # The engine
     MAX_CLIENTS = "ERR max number of clients reached"
     SHUTTING_DOWN = "ERR the server is shutting down; nothing was done"
+    WITHDRAWN = "ERR interrupted before it was carried out; nothing was done"
     STORAGE_FULL = "ERR the disk is full: nothing was done; free some space and try again"
     STORAGE_BUSY = (
         "ERR another program keeps the database locked: nothing was done; "

@@ -232,7 +232,41 @@ def test_a_commit_on_a_full_disk_is_survived_and_ids_go_on(tmp_path: Path) -> No
         faulty.fails = lambda _: None
         with by_hand(tmp_path) as connection:
             connection.execute("UPDATE queues SET retry_delay = 0")
-        assert push(engine) == first + 2
+        # It was tried twice: once more after a checkpoint, which may make room.
+        assert push(engine) == first + 3
+
+
+def test_a_full_disk_is_checkpointed_and_the_batch_tried_once_more(tmp_path: Path) -> None:
+    """SQLite itself would do so after a commit only, and on a full disk none succeeds."""
+    with engine_in(tmp_path) as engine:
+        task = push(engine)
+        full: list[Exception | None] = [error_of(sqlite3.SQLITE_FULL)]
+        faulty = make_faulty(engine)
+
+        def fails(text: str) -> Exception | None:
+            if text == statements.CHECKPOINT:
+                full[0] = None
+            return full[0] if text == statements.COMMIT else None
+
+        faulty.fails = fails
+        assert [held.id for held in take(engine)] == [task]
+        assert full == [None]
+    wal = tmp_path / "ezra.db-wal"
+    assert not wal.exists()
+
+
+def test_a_full_disk_that_stays_full_fails_the_batch(tmp_path: Path) -> None:
+    """There may be no room for a checkpoint, either; who asked is told, and asks again later."""
+    with engine_in(tmp_path) as engine:
+        full = error_of(sqlite3.SQLITE_FULL)
+        faulty = make_faulty(engine)
+        faulty.fails = lambda text: (
+            full if text in (statements.COMMIT, statements.CHECKPOINT) else None
+        )
+        with pytest.raises(StorageFull):
+            push(engine)
+        faulty.fails = lambda _: None
+        assert push(engine) > 0
 
 
 def test_a_database_locked_by_a_person_is_survived(
@@ -292,7 +326,36 @@ def test_ctrl_c_while_waiting_leaves_nobody_waiting(tmp_path: Path) -> None:
         with engine._committer.lock:
             engine._committer._leading = False
         assert engine._committer._queue == []
+        assert queued.wait() == [()]
         assert push(engine) > 0
+
+
+def test_ctrl_c_before_a_batch_has_it_leaves_it_undone(tmp_path: Path) -> None:
+    """Who looks again afterwards is told so at once, and nothing is carried out later."""
+
+    class InterruptedLock:
+        def acquire(self) -> None:
+            raise KeyboardInterrupt
+
+        def release(self) -> None:
+            pass
+
+    with engine_in(tmp_path) as engine:
+        with engine._committer.lock:
+            engine._committer._leading = True
+        submission: Any = engine.submit([Push("q", NewTask()), Claim((Q,), "ann")])
+        submission.turn = InterruptedLock()
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                submission._committer._take_turn(submission)
+        with pytest.raises(KeyboardInterrupt):
+            submission.wait()
+        with engine._committer.lock:
+            engine._committer._leading = False
+        pushed, taken = submission.wait()
+        assert isinstance(pushed, CommandError)
+        assert taken == ()
+        assert engine.info("q") is None
 
 
 # -- Waiting claims --------------------------------------------------------------------------------

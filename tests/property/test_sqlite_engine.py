@@ -26,12 +26,15 @@ from ezra.sansio.model import (
 )
 from ezra.sansio.queue.lifecycle import RESTARTED
 from ezra.sansio.queue.operations import Ack, Claim, ConfigureQueue, Nack, Push
+from ezra.threaded.sqlite import engine as engine_module
 from ezra.threaded.sqlite import pool, statements
+from ezra.threaded.sqlite.database import open_database
 from ezra.threaded.sqlite.engine import Recovered, SqliteEngine
-from ezra.threaded.sqlite.pool import ReaderPool
+from ezra.threaded.sqlite.pool import ReaderPool, Synchronous
 from tests.property.fake_clock import START, FakeClock
 from tests.property.operations import DEFAULTS
 from tests.property.sqlite_worlds import (
+    Faulty,
     by_hand,
     claimed,
     engine_in,
@@ -104,6 +107,31 @@ def test_one_engine_to_a_directory(tmp_path: Path) -> None:
         assert f"in use by another EZRA (pid {os.getpid()} since" in other.stderr
     with engine_in(tmp_path):
         pass
+
+
+@pytest.mark.parametrize(
+    ("code", "starts"), [(sqlite3.SQLITE_FULL, True), (sqlite3.SQLITE_IOERR, False)]
+)
+def test_a_start_needs_no_room_for_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, *, starts: bool
+) -> None:
+    """What is in the WAL is safe there; only an error other than a full disk stops the start."""
+    error = sqlite3.OperationalError("injected")
+    error.sqlite_errorcode = code
+
+    def open_faulty(path: Path, synchronous: Synchronous) -> tuple[Faulty, int]:
+        connection, came_from = open_database(path, synchronous)
+        faulty = Faulty(connection)
+        faulty.fails = lambda text: error if text == statements.CHECKPOINT else None
+        return faulty, came_from
+
+    monkeypatch.setattr(engine_module, "open_database", open_faulty)
+    if starts:
+        with engine_in(tmp_path) as engine:
+            assert push(engine) > 0
+    else:
+        with pytest.raises(StartError, match="injected"), engine_in(tmp_path):
+            pass
 
 
 def test_a_start_that_fails_lets_the_directory_go(tmp_path: Path) -> None:

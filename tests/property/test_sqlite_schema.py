@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ezra.sansio.errors import StartError
 from ezra.sansio.model import FOREVER, SECOND, Address, NackMode, Status, wire_id
 from ezra.sansio.queue.operations import Ack, Claim, Nack
-from ezra.threaded.sqlite import schema
+from ezra.threaded.sqlite import faults, schema
 from ezra.threaded.sqlite.database import DATABASE_FILE
 from tests.property.fake_clock import FakeClock
 from tests.property.sqlite_worlds import (
@@ -40,6 +40,36 @@ def test_a_new_database_says_whose_it_is_and_only_its_owner_reads_it(tmp_path: P
     assert values == [schema.APPLICATION_ID, len(schema.UPGRADES), "wal", 4096]
     assert modes == {0o600}
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_a_damaged_database_is_refused_with_a_way_on(tmp_path: Path) -> None:
+    """What can be saved is a matter for a person and the sqlite3 shell."""
+    with engine_in(tmp_path) as engine:
+        for _ in range(300):
+            push(engine)
+    with (tmp_path / DATABASE_FILE).open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * 20_000)
+    with pytest.raises(StartError, match=r"malformed; .*\.recover"), engine_in(tmp_path):
+        pass
+
+
+def test_a_wal_without_its_database_is_kept(tmp_path: Path) -> None:
+    """Somebody has lost a file; beginning anew would destroy what is left."""
+    (tmp_path / "ezra.db-wal").write_bytes(b"frames")
+    with pytest.raises(StartError, match="bring the database back"), engine_in(tmp_path):
+        pass
+    assert (tmp_path / "ezra.db-wal").read_bytes() == b"frames"
+
+
+def test_no_room_for_an_upgrade_says_so(tmp_path: Path) -> None:
+    """SQLite rolls back by itself then, and its error is the one that is raised."""
+    connection = sqlite3.connect(tmp_path / "small.db", isolation_level=None)
+    connection.execute("PRAGMA max_page_count = 3").fetchall()
+    with pytest.raises(sqlite3.OperationalError, match="full") as caught:
+        schema.upgrade(connection)
+    connection.close()
+    assert "free some space" in faults.cannot_start(tmp_path / "small.db", caught.value)
 
 
 @pytest.mark.parametrize(

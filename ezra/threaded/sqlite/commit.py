@@ -21,7 +21,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from ezra.sansio.errors import EngineClosed, EngineError, OutcomeUnknown, Text
+from ezra.sansio.errors import CommandError, EngineClosed, EngineError, OutcomeUnknown, Text
 from ezra.sansio.model import FOREVER
 from ezra.sansio.queue.operations import Operation
 from ezra.threaded.clock import Clock
@@ -109,7 +109,7 @@ class Committer:
             with self.lock:
                 self.give_up(submission)
                 if submission.queued:
-                    self._queue.remove(submission)
+                    self._withdraw(submission)
                     self._hand_over()
             raise
 
@@ -257,6 +257,16 @@ class Committer:
         for submission in batch:
             if submission.given_up or self._draining:
                 self._send_away(submission)
+
+    def _withdraw(self, submission: GroupSubmission) -> None:
+        """Answer a submission that no batch has taken: nothing of it was done. Needs the lock."""
+        self._check_locked()
+        self._queue.remove(submission)
+        submission.queued = False
+        for call in submission.calls:
+            nothing = call.operation is submission.claim
+            call.outcome = () if nothing else CommandError(Text.WITHDRAWN)
+        self._answer(submission, None)
 
     def _send_away(self, submission: GroupSubmission) -> None:
         """Answer the submission's claim with `()` if it is parked. Needs the lock."""

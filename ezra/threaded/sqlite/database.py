@@ -12,6 +12,7 @@ import sqlite3
 from pathlib import Path
 
 from ezra.sansio.errors import StartError
+from ezra.threaded.sqlite import faults
 from ezra.threaded.sqlite.lock import OWNER_ONLY
 from ezra.threaded.sqlite.pool import Synchronous, open_writer
 from ezra.threaded.sqlite.schema import UPGRADES, check_identity, check_library, upgrade
@@ -53,7 +54,7 @@ def open_database(path: Path, synchronous: Synchronous) -> tuple[sqlite3.Connect
         connection = open_writer(path, synchronous)
         return connection, min(came_from, _upgrade(connection, path))
     except (OSError, sqlite3.Error) as error:
-        raise StartError(f"cannot use {path}: {error}") from error
+        raise StartError(faults.cannot_start(path, error)) from error
 
 
 def _upgrade(connection: sqlite3.Connection, path: Path) -> int:
@@ -83,8 +84,15 @@ def _check_header(path: Path) -> None:
 
 def _create(path: Path) -> None:
     """Make an empty database of the present version, durably."""
+    for suffix in ("-wal", "-journal"):
+        orphan = path.with_name(path.name + suffix)
+        if orphan.exists() and orphan.stat().st_size > 0:
+            raise StartError(
+                f"{orphan} is there without its {path.name} and was left as it is: bring the "
+                "database back, or move that file away to begin with an empty one"
+            )
     unfinished = path.with_name(path.name + ".new")
-    for leftover in (unfinished, *_companions(unfinished), *_companions(path)):
+    for leftover in (unfinished, *_companions(unfinished)):
         leftover.unlink(missing_ok=True)
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
     connection = sqlite3.connect(unfinished, isolation_level=None)

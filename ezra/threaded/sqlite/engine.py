@@ -10,6 +10,7 @@ One thread belongs to the engine: the timer, which sleeps until something falls 
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from ezra.sansio.model import MILLISECOND, SECOND, SEQUENCE_BITS, Defaults, Queu
 from ezra.sansio.queue.operations import Operation
 from ezra.threaded.clock import Clock
 from ezra.threaded.engine import Engine, Submission
-from ezra.threaded.sqlite import reading, statements
+from ezra.threaded.sqlite import faults, reading, statements
 from ezra.threaded.sqlite.commit import Committer
 from ezra.threaded.sqlite.database import DATABASE_FILE, open_database
 from ezra.threaded.sqlite.lock import DirectoryLock
@@ -148,8 +149,10 @@ class SqliteEngine(Engine):
             self._writer = Writer(connection, defaults, self._clock)
             self._readers = ReaderPool(path, readers)
             self._recover(came_from)
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error, sqlite3.Error | EngineError):
+                raise StartError(faults.cannot_start(path, error)) from error
             raise
 
     def _recover(self, came_from: int) -> None:
@@ -165,9 +168,17 @@ class SqliteEngine(Engine):
 
         self._writer.transact(work)
         self._writer.write([], swept=True)
-        self._writer.connection.execute(statements.CHECKPOINT).fetchall()
+        self._checkpoint()
         row = self._writer.connection.execute(statements.TOTALS).fetchone()
         self.recovered = Recovered(came_from, back[Status.AVAILABLE], back[Status.DEAD], *row)
+
+    def _checkpoint(self) -> None:
+        """Begin with an empty WAL, if there is room for what is in it; it is safe where it is."""
+        try:
+            self._writer.connection.execute(statements.CHECKPOINT).fetchall()
+        except sqlite3.OperationalError as error:
+            if not faults.is_full(error):
+                raise
 
     # -- Time --------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 from ezra.sansio.errors import (
     CommandError,
@@ -35,10 +36,10 @@ def verdict(error: Exception) -> EngineError | None:
     if not isinstance(error, sqlite3.Error):
         # A number too large, text that is no Unicode, no memory for a huge payload.
         return None
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None or code & _PRIMARY in _OPERATION:
+    code = _primary_code(error)
+    if code is None or code in _OPERATION:
         return None
-    if code & _PRIMARY in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StorageBusy(Text.STORAGE_BUSY)
     return at_commit(error)
 
@@ -48,10 +49,32 @@ def at_commit(error: BaseException) -> EngineError:
 
     A COMMIT that failed may be on disk nevertheless, and no later fsync would tell.
     """
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is not None and code & _PRIMARY == sqlite3.SQLITE_FULL:
+    if is_full(error):
         return StorageFull(Text.STORAGE_FULL)
     return OutcomeUnknown(Text.OUTCOME_UNKNOWN)
+
+
+def is_full(error: BaseException) -> bool:
+    """Say whether an error means that the disk is full."""
+    return _primary_code(error) == sqlite3.SQLITE_FULL
+
+
+def cannot_start(path: Path, error: Exception) -> str:
+    """Return why an engine cannot start on a database, and what a person can do about it."""
+    advice = ""
+    if isinstance(error, StorageFull) or is_full(error):
+        advice = "; free some space and start again"
+    elif _primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        advice = (
+            "; keep a copy of it and of its -wal file, then restore a backup, or save what can be "
+            "read with the .recover command of the sqlite3 shell"
+        )
+    return f"cannot use {path}: {error}{advice}"
+
+
+def _primary_code(error: BaseException) -> int | None:
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & _PRIMARY
 
 
 def not_storable(error: Exception) -> CommandError:

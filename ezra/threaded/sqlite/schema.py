@@ -284,6 +284,7 @@ def upgrade(connection: sqlite3.Connection, steps: tuple[tuple[str, ...], ...] =
         connection.execute(f"PRAGMA user_version = {len(steps)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # SQLite rolls back by itself when the disk is full
+            connection.execute("ROLLBACK")
         raise
     return version

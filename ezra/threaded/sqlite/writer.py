@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ezra.sansio.errors import OutcomeUnknown, Text
+from ezra.sansio.errors import OutcomeUnknown, StorageFull, Text
 from ezra.sansio.model import FOREVER, Defaults
 from ezra.sansio.queue.operations import Claim, Operation
 from ezra.threaded.clock import Clock
@@ -62,19 +62,39 @@ class Writer:
             EngineError: the whole batch came to nothing, or nobody knows (`OutcomeUnknown`).
         """
         try:
+            return self._write(lines, swept=swept)
+        except StorageFull:
+            self._make_room()
+            return self._write(lines, swept=swept)
+
+    def _write(self, lines: Lines, *, swept: bool) -> Transaction:
+        """Carry out a batch the quick way, or else the careful one."""
+        _forget_outcomes(lines)
+        try:
             return self.transact(lambda tx: self._batch(tx, lines, _together, swept=swept))
         except Exception as error:
             fault = faults.verdict(error)
             if fault is not None:
                 raise fault from error
-        for line in lines:
-            for call in line:
-                call.outcome = None
+        _forget_outcomes(lines)
         try:
             return self.transact(lambda tx: self._batch(tx, lines, _one_by_one, swept=swept))
         except Exception as error:
             # What fails here belongs to no call: nothing is known of such an error.
             raise faults.verdict(error) or OutcomeUnknown(Text.OUTCOME_UNKNOWN) from error
+
+    def _make_room(self) -> None:
+        """On a full disk, bring the WAL into the database and give back the space that it took.
+
+        SQLite checkpoints after a commit only, and on a full disk none succeeds.
+
+        Raises:
+            EngineError: there is no room even for that, or the storage has failed.
+        """
+        try:
+            self.connection.execute(statements.CHECKPOINT).fetchall()
+        except sqlite3.Error as error:
+            raise faults.at_commit(error) from error
 
     def transact(self, work: Callable[[Transaction], Any]) -> Transaction:
         """Do some work in a transaction, at the present moment; all of it or nothing.
@@ -119,6 +139,13 @@ class Writer:
         # SQLite rolls back by itself after some errors.
         if self.connection.in_transaction:
             self.connection.execute(statements.ROLLBACK)
+
+
+def _forget_outcomes(lines: Lines) -> None:
+    """Make calls as they were before an attempt that was rolled back."""
+    for line in lines:
+        for call in line:
+            call.outcome = None
 
 
 How = Callable[[Transaction, type[Operation], Sequence[Call]], None]
