@@ -14,6 +14,7 @@ then nothing has happened; what the queue itself refuses is an `EzraError`.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ class Ezra:
         name = arguments.queue(queue)
         common = arguments.headers(headers)
         numbers = arguments.task_options(options)
-        bodies = [arguments.payload(body, self._settings.max_payload_bytes) for body in payloads]
+        bodies = arguments.payloads(payloads, self._settings.max_payload_bytes)
         pushes = [Push(name, NewTask(body, common, **numbers)) for body in bodies]
         return [wire_id(cast(int, result)) for result in self._execute(pushes)]
 
@@ -288,7 +289,16 @@ def serve(data_dir: str | os.PathLike[str] = "ezra-data", **options: Unpack[Serv
         ezra.serve("data", port=42002, visibility_timeout=60)
 
     The options are those of `Ezra`. To be called in the main thread, where signals arrive.
+
+    Raises:
+        RuntimeError: this is another thread; nothing was opened.
+        ValueError, TypeError: an option is wrong; the text names it.
     """
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError(
+            "ezra.serve ends on a signal, which only the main thread receives; "
+            "in another thread use Ezra(..., port=...), which serves until it is closed"
+        )
     return serve_settings(arguments.settings(data_dir, options))
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 from ezra.sansio.commands import arguments as words
 from ezra.sansio.commands import fields
 from ezra.sansio.commands.arguments import MAX_ATTEMPTS, Seconds, Whole
+from ezra.sansio.commands.claims import MAX_SOURCES
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import FOREVER, MILLISECOND, Address, Defaults
 from ezra.threaded.settings import MEMORY, Settings
@@ -149,12 +150,22 @@ def sources(names: Sequence[object]) -> tuple[Address, ...]:
     """Return what the names of queues and dead-letter queues stand for."""
     if not names:
         raise TypeError("at least one queue is needed")
+    if len(names) > MAX_SOURCES:
+        raise ValueError(f"at most {MAX_SOURCES} queues can be named")
     return tuple(parsed(words.address, text("queue", name).encode()) for name in names)
 
 
 def task_id(given: object) -> int:
     """Return the number of an id as `push` returns it."""
     return parsed(words.task_id, text("id", given).encode())
+
+
+def payloads(bodies: Iterable[object], most: int) -> list[bytes]:
+    """Return the payloads' bytes; a lone payload would be taken apart, so it is refused."""
+    if isinstance(bodies, bytes | bytearray | memoryview | str):
+        kind = type(bodies).__name__
+        raise TypeError(f"payloads must be an iterable of payloads, not one {kind}; see push")
+    return [payload(body, most) for body in bodies]
 
 
 def payload(body: object, most: int) -> bytes:

@@ -164,6 +164,7 @@ class Text:
         "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' "
         "must be specified."
     )
+    TOO_MANY_SOURCES = "ERR invalid queues: one XREADGROUP reads at most {most}"
     MISSING_GROUP = "ERR Missing GROUP option for XREADGROUP"
     DOLLAR_ID = (
         "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history "
@@ -180,6 +181,8 @@ class Text:
     # XNACK
     NUMBER_OF_IDS = "ERR Number of IDs must be a positive integer"
     IDS_DO_NOT_MATCH = "ERR The `numids` parameter must match the number of arguments"
+    UNKNOWN_MODE = "ERR invalid mode: no such mode; there are {known}"
+    NACK_OPTION_TWICE = "ERR invalid {name}: given twice; a nack has one value for it"
     NOT_IN_FLIGHT = "ERR no such task is in flight in this queue"
 
     # XGROUP, XINFO, EZRA.QUEUE

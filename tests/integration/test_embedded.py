@@ -334,8 +334,13 @@ WRONG: list[tuple[Callable[[Any], object], type[Exception], str]] = [
     (lambda q: q.push("q", b"x", visibility_timeout=0), ValueError, "visibility_timeout"),
     (lambda q: q.push("q", b"x", speed=1), TypeError, "speed"),
     (lambda q: q.push_many("q", [b"x", 5]), TypeError, "payload"),
+    (lambda q: q.push_many("q", "abc"), TypeError, "payloads must be .* not one str"),
+    (lambda q: q.push_many("q", b"abc"), TypeError, "payloads must be .* not one bytes"),
+    (lambda q: q.push_many("q", bytearray(3)), TypeError, "payloads"),
+    (lambda q: q.push_many("q", memoryview(b"abc")), TypeError, "payloads"),
     (lambda q: q.pop(), TypeError, "queue"),
     (lambda q: q.pop(""), ValueError, "queue"),
+    (lambda q: q.pop(*["q"] * 1001), ValueError, "at most 1000 queues"),
     (lambda q: q.pop("q", block=-1), ValueError, "block"),
     (lambda q: q.pop("q", block=math.nan), ValueError, "block"),
     (lambda q: q.pop("q", block="1"), TypeError, "block"),
@@ -431,3 +436,20 @@ def test_serve(tmp_path: Path) -> None:
             assert "max_attempts" in str(client.xreadgroup("g", "w", {"q": ">"}))
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
+
+
+def test_serve_outside_the_main_thread_says_what_to_use(tmp_path: Path) -> None:
+    """Signals do not arrive there; the error comes before anything is opened."""
+    errors: list[RuntimeError] = []
+
+    def run() -> None:
+        with pytest.raises(RuntimeError) as caught:
+            ezra.serve(tmp_path / "data", port=0)
+        errors.append(caught.value)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    [error] = errors
+    assert "Ezra(..., port=...)" in str(error)
+    assert not (tmp_path / "data").exists()

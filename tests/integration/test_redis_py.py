@@ -132,6 +132,24 @@ def test_pipelines(client: Any) -> None:
     assert client.xack("emails", "workers", *ids) == 100
 
 
+def test_a_pipeline_in_a_transaction_raises_though_its_commands_were_done(client: Any) -> None:
+    """redis-py's default wraps them in MULTI and EXEC, which there are not, as the docs warn."""
+    with client.pipeline() as pipeline:
+        pipeline.xadd("emails", {"payload": "hello"})
+        with pytest.raises(redis.ResponseError, match="unknown command 'EXEC'"):
+            pipeline.execute()
+    assert client.xlen("emails") == 1
+    assert client.ping()
+
+
+def test_a_worker_that_starts_anew_reads_all_that_it_had(client: Any) -> None:
+    """The history has no COUNT of 1 by default, as in Redis; a claim has."""
+    ids = [client.xadd("emails", {"payload": "x"}) for _ in range(3)]
+    client.xreadgroup("workers", "w1", {"emails": ">"}, count=3)
+    own = tasks_in(client.xreadgroup("workers", "w1", {"emails": "0"}))
+    assert [number for number, _ in own] == ids
+
+
 def test_groups_streams_and_own_commands(client: Any) -> None:
     """xgroup_create, xinfo_stream and a generic call."""
     assert client.xgroup_create("emails", "workers", mkstream=True)

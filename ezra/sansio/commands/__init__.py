@@ -1,7 +1,7 @@
 """Every command that EZRA knows, and how to make one from the words on the wire."""
 
 from ezra.sansio.commands.base import Command, CommandSpec
-from ezra.sansio.commands.claims import MAX_CLAIM, XReadGroup
+from ezra.sansio.commands.claims import MAX_CLAIM, MAX_SOURCES, XReadGroup
 from ezra.sansio.commands.client import ClientGetName, ClientId, ClientSetInfo, ClientSetName
 from ezra.sansio.commands.connection import (
     ConnectionCommand,
@@ -29,6 +29,7 @@ from ezra.sansio.commands.tasks import XAck, XAdd
 
 __all__ = [
     "MAX_CLAIM",
+    "MAX_SOURCES",
     "TABLE",
     "ClientGetName",
     "ClientId",

@@ -17,6 +17,10 @@ MAX_CLAIM = 10_000
 """The most tasks that one claim hands out, what "no limit" (COUNT 0) means, too: all of them are
 leased from the same moment, and one commit and one reply must hold them."""
 
+MAX_SOURCES = 1_000
+"""The most queues that one XREADGROUP reads: a waiting claim looks through all of its queues each
+time that one of them stirs, so a list without a bound would slow down everybody."""
+
 _DEFAULT_COUNT = 1
 
 
@@ -33,7 +37,7 @@ class XReadGroup(Command[tuple[Delivery, ...]]):
     sources: tuple[tuple[Address, int | None], ...]
     """None stands for `>`; an id, for this worker's own tasks in flight after it."""
     count: int = _DEFAULT_COUNT
-    """In all; at most `MAX_CLAIM`."""
+    """In all; at most `MAX_CLAIM`, which is also the default where no source is read with `>`."""
     block: int | None = None
     """Microseconds to wait; None does not wait, FOREVER is BLOCK 0. None if any source has an id:
     reading one's own tasks never waits."""
@@ -44,12 +48,14 @@ class XReadGroup(Command[tuple[Delivery, ...]]):
         arguments="GROUP group worker [COUNT count] [BLOCK milliseconds] [NOACK] "
         "STREAMS queue [queue ...] id [id ...]",
         arity=-7,
-        summary="Claim up to COUNT (default 1) tasks in all, queues in the order given.",
+        summary="Claim up to COUNT (default 1) tasks in all, queues in the order given. "
+        "With an id for >, read one's own again (default: all).",
         group="queue",
         replies=(
             "map (RESP3) or array of pairs (RESP2): queue -> [[id, [field, value, ...]], ...]",
             "null: nothing there, at once or after BLOCK milliseconds",
             Text.UNBALANCED,
+            Text.TOO_MANY_SOURCES,
             Text.MISSING_GROUP,
             Text.DOLLAR_ID,
             Text.NOT_A_TIMEOUT,
@@ -80,7 +86,8 @@ class XReadGroup(Command[tuple[Delivery, ...]]):
         """Options stand before STREAMS, in any order."""
         words = Words(arguments)
         names: tuple[str, str] | None = None
-        count, block, no_ack = _DEFAULT_COUNT, None, False
+        count: int | None = None
+        block, no_ack = None, False
         while (option := words.take().upper()) != b"STREAMS":
             if option == b"GROUP":
                 names = text("group", words.take()), text("worker", words.take())
@@ -97,6 +104,8 @@ class XReadGroup(Command[tuple[Delivery, ...]]):
             raise CommandError(Text.MISSING_GROUP)
         if any(after is not None for _, after in sources):
             block = None
+        if count is None:
+            count = _default_count(sources)
         return cls(*names, sources, count, block, no_ack)
 
     def reply(self, result: tuple[Delivery, ...], protocol: int) -> Value:
@@ -121,6 +130,12 @@ def _count(word: bytes) -> int:
     return min(count, MAX_CLAIM) if count > 0 else MAX_CLAIM
 
 
+def _default_count(sources: Sequence[tuple[Address, int | None]]) -> int:
+    """Return the COUNT of a command without one: whoever only reads his own wants all of them."""
+    claims = any(after is None for _, after in sources)
+    return _DEFAULT_COUNT if claims else MAX_CLAIM
+
+
 def _timeout(word: bytes) -> int:
     milliseconds = integer(word, Text.NOT_A_TIMEOUT)
     if milliseconds < 0:
@@ -135,6 +150,8 @@ def _sources(words: Words) -> tuple[tuple[Address, int | None], ...]:
         raise CommandError(Text.UNBALANCED)
     if not words.left:
         raise CommandError(Text.SYNTAX)
+    if words.left // 2 > MAX_SOURCES:
+        raise CommandError(Text.TOO_MANY_SOURCES.format(most=MAX_SOURCES))
     queues = words.take_many(words.left // 2)
     ids = words.take_many(words.left)
     return tuple([(address(queue), _after(word)) for queue, word in zip(queues, ids, strict=True)])

@@ -85,7 +85,8 @@ class XNack(Command[int]):
             Text.INVALID_ID,
             Text.NUMBER_OF_IDS,
             Text.IDS_DO_NOT_MATCH,
-            "ERR invalid <name>: the option is malformed",
+            Text.UNKNOWN_MODE,
+            "ERR invalid <name>: the option is malformed or given twice",
         ),
         flags=("write", "fast"),
     )
@@ -96,6 +97,7 @@ class XNack(Command[int]):
         queue, group = address(arguments[0]), text("group", arguments[1])
         mode = _MODES.get(arguments[2].upper())
         if mode is None:
+            _check_short(arguments[3:])
             return cls(queue, group, task_ids(arguments[2:]), short=True)
         ids, reason, numbers = _nack_options(Words(arguments[3:]))
         return cls(queue, group, ids, mode, reason=reason, short=False, **numbers)
@@ -116,13 +118,24 @@ _NUMBERS: dict[bytes, tuple[str, Seconds | Whole]] = {
 """XNACK's options that take a number: the field it goes to, and how it is read."""
 
 
+def _check_short(words: Sequence[bytes]) -> None:
+    """Refuse what is Redis' form with a misspelled mode: in the short form there is no IDS."""
+    if b"IDS" in [word.upper() for word in words]:
+        known = ", ".join(mode.value for mode in NackMode)
+        raise CommandError(Text.UNKNOWN_MODE.format(known=known))
+
+
 def _nack_options(words: Words) -> tuple[tuple[int, ...], str | None, dict[str, int]]:
     """Take what follows the mode: return the ids, the reason and the numbers by field."""
+    seen: set[bytes] = set()
     ids: tuple[int, ...] = ()
     reason: str | None = None
     numbers: dict[str, int] = {}
     while words.left:
         option = words.take().upper()
+        if option in seen:
+            raise CommandError(Text.NACK_OPTION_TWICE.format(name=option.decode().lower()))
+        seen.add(option)
         if option == b"IDS":
             ids = _counted_ids(words)
         elif option == b"REASON":

@@ -24,7 +24,7 @@ from ezra.sansio.commands import (
 )
 from ezra.sansio.commands.base import Command, CommandSpec
 from ezra.sansio.resp.scalars import to_text
-from ezra.sansio.resp.values import NULL_ARRAY, Map, Set, SimpleString, Value
+from ezra.sansio.resp.values import Map, Set, SimpleString, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class CommandInfo(connection.PlainCommand):
 
     def reply(self, result: None, protocol: int) -> Value:
         """One array a command, in the order asked for."""
-        return tuple(_info(name) if name in _SPECS else NULL_ARRAY for name in self.names or _TOP)
+        return tuple(_info(name) if name in _SPECS else None for name in self.names or _TOP)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,10 +77,13 @@ def extended(task: Task, lease_until: int) -> Task:
 
 
 def failed(task: Task, reason: str, retry_delay: int, now: int) -> Task:
-    """Return the task after its lease was cut (it lapsed, or a restart); a late ack may follow."""
+    """Return the task after its lease was cut (it lapsed, or a restart); a late ack may follow.
+
+    A dead task that somebody only looked at keeps the error that it died of.
+    """
     event = failure_event(task.attempts, task.max_attempts, from_dead=task.from_dead)
     back = _given_back(task, event, retry_delay, now)
-    return replace(back, lapsed=True, last_error=reason)
+    return replace(back, lapsed=True, last_error=task.last_error if task.from_dead else reason)
 
 
 def nacked(task: Task, nack: Nack, retry_delay: int, now: int) -> Task:

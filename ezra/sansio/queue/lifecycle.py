@@ -57,7 +57,8 @@ MEANINGS: dict[Event, str] = {
     Event.ACK: "The worker says that it is done: finished_at.",
     Event.RETRY: "A nack, a lapsed lease or a restart, attempts left: the lease is cleared, "
     "last_error kept; its old place, or after the retry delay.",
-    Event.EXHAUST: "The same with no attempt left, or a FATAL nack: dead_at, last_error.",
+    Event.EXHAUST: "The same with no attempt left, or a FATAL nack: dead_at, last_error (not when "
+    "it was dead and its lease lapsed).",
     Event.RELEASE: "The reply could not be delivered, or a SILENT nack: attempts − 1.",
     Event.RETURN: "The same for a task that was taken from the dead-letter queue: nothing counted.",
     Event.EXTEND: "The worker's heartbeat, or reading its own tasks again: a new lease.",
@@ -69,10 +70,10 @@ MEANINGS: dict[Event, str] = {
 """What each event is, and what it changes, for the docs."""
 
 LAPSED = "the visibility timeout was over before an ack came"
-"""The last_error of a task whose lease lapsed."""
+"""The last_error of a task whose lease lapsed; one that was dead already keeps its own."""
 
 RESTARTED = "the server was restarted while a worker held the task"
-"""The last_error of a task that was in flight when the server stopped."""
+"""The last_error of a task that was in flight when the server stopped; again, not of a dead one."""
 
 NACKED = "nacked without a reason"
 """The last_error of a task that was nacked by a worker who gave none."""

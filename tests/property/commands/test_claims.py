@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ezra.sansio.commands import MAX_CLAIM, XReadGroup, parse
+from ezra.sansio.commands import MAX_CLAIM, MAX_SOURCES, XReadGroup, parse
+from ezra.sansio.errors import CommandError
 from ezra.sansio.model import FOREVER, MAX_ID, MILLISECOND, Address, Delivery
 from tests.property.commands.books import DELIVERY, FIVE, FOREIGN, TASK
 from tests.property.wire import split
@@ -50,6 +51,27 @@ def test_the_defaults() -> None:
 def test_count(count: str, expected: int) -> None:
     """COUNT 0 or less means no limit, which is MAX_CLAIM; so does more than that."""
     assert _read(f"COUNT {count}").count == expected
+
+
+@pytest.mark.parametrize(
+    ("streams", "expected"),
+    [("q 0", MAX_CLAIM), ("q r 0 5-1", MAX_CLAIM), ("q r 0 >", 1), ("q r > 0", 1), ("q >", 1)],
+)
+def test_without_count_ones_own_tasks_come_whole(streams: str, expected: int) -> None:
+    """Only a command that claims has a COUNT of 1 by default; a COUNT that is given counts."""
+    assert _read("", streams).count == expected
+    assert _read("COUNT 1", streams).count == 1
+
+
+def test_the_sources_are_bounded() -> None:
+    """A thousand queues may be named, and no more."""
+
+    def naming(count: int) -> XReadGroup:
+        return _read("", " ".join(["q"] * count + [">"] * count))
+
+    assert len(naming(MAX_SOURCES).sources) == MAX_SOURCES == 1_000
+    with pytest.raises(CommandError, match=r"ERR invalid queues: .* at most 1000$"):
+        naming(MAX_SOURCES + 1)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ KNOWN = (
     "ezra.ttl, ezra.max_attempts, ezra.visibility_timeout, ezra.delay, ezra.run_at, ezra.priority"
 )
 NO_DEAD = "ERR invalid queue: q::dead is the dead-letter queue of q; name that queue itself"
+NO_MODE = "ERR invalid mode: no such mode; there are SILENT, FAIL, FATAL"
+TWICE = "ERR invalid {}: given twice; a nack has one value for it"
 READ = "XREADGROUP GROUP g w"
 UNBALANCED = (
     "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' "
@@ -196,6 +198,9 @@ ERRORS = {
     "XDEL q x": INVALID_ID,
     "XDEL q ''": INVALID_ID,
     "XNACK q g x": INVALID_ID,
+    "XNACK q g NOPE 1-1": INVALID_ID,
+    "XNACK q g NOPE IDS 1 1-1": NO_MODE,
+    "XNACK q g 1-1 FORCE ids 1 1-1": NO_MODE,
     "XNACK q g FAIL": SYNTAX,
     "XNACK q g FAIL 1 1-1": SYNTAX,
     "XNACK q g FAIL IDS": SYNTAX,
@@ -204,6 +209,12 @@ ERRORS = {
     "XNACK q g FAIL IDS 2 1-1": ("ERR The `numids` parameter must match the number of arguments"),
     "XNACK q g FAIL IDS 1 1-1 1-2": SYNTAX,
     "XNACK q g FAIL IDS 1 x": INVALID_ID,
+    "XNACK q g FAIL IDS 1 1-1 ids 1 1-1": TWICE.format("ids"),
+    "XNACK q g FAIL IDS 1 1-1 DELAY 1 delay 2": TWICE.format("delay"),
+    "XNACK q g FAIL IDS 1 1-1 REASON a REASON a": TWICE.format("reason"),
+    "XNACK q g FAIL IDS 1 1-1 ATTEMPT 1 ATTEMPT 1": TWICE.format("attempt"),
+    "XNACK q g FAIL IDS 1 1-1 RETRYCOUNT 1 RETRYCOUNT 1": TWICE.format("retrycount"),
+    "XNACK q g FAIL IDS 1 1-1 FORCE FORCE": TWICE.format("force"),
     "XNACK q g FAIL IDS 1 1-1 DELAY": SYNTAX,
     "XNACK q g FAIL IDS 1 1-1 DELAY x": f"ERR invalid delay: {NULLABLE}",
     "XNACK q g FAIL IDS 1 1-1 ATTEMPT 0": (

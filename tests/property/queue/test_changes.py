@@ -15,7 +15,7 @@ from ezra.sansio.model import (
     Status,
 )
 from ezra.sansio.queue.lifecycle import LAPSED
-from ezra.sansio.queue.operations import Ack, Claim, ConfigureQueue, Release
+from ezra.sansio.queue.operations import Ack, Claim, ConfigureQueue, Nack, Release
 from tests.property.queue.story import DEAD, Q, Story, moment, only_task
 
 
@@ -116,6 +116,19 @@ def test_an_ack_of_what_was_never_claimed_is_nothing() -> None:
     task_id = story.push(0)
     assert story.do(0, Ack("q", (task_id,))) == 0
     assert story.claim(0) == task_id
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_dead_task_that_was_looked_at_keeps_the_error_that_it_died_of(restart: bool) -> None:
+    """A lease cut after a claim from the dead-letter queue says nothing about the task."""
+    story = Story()
+    task_id = story.held(0)
+    story.do(0, Nack("q", (task_id,), NackMode.FATAL, reason="boom"))
+    assert story.claim(1, DEAD) == task_id
+    story.machine.restart(moment(11)) if restart else story.passes(11)
+    task = story.task(task_id)
+    assert (task.status, task.last_error) == (Status.DEAD, "boom")
+    assert (task.dead_at, task.lapsed, task.attempts) == (moment(11), True, 1)
 
 
 @pytest.mark.parametrize("attempts", [1, 2])

@@ -104,16 +104,17 @@ class QueueHistories(RuleBasedStateMachine):
 
     @rule()
     def the_server_restarts(self) -> None:
-        """Every lease is cut."""
+        """Every lease is cut; a task that was dead before keeps its error."""
         before = {task.id: task for task in self.machine.tasks()}
         self.machine.restart(self.now)
         self.leases.clear()
         woken = self.take_woken()
         handed_out = {claimed.id for each in woken for d in each.deliveries for claimed in d.tasks}
         for task in self.machine.tasks():
-            if before[task.id].status is Status.IN_FLIGHT:
+            was = before[task.id]
+            if was.status is Status.IN_FLIGHT:
                 assert task.status is not Status.IN_FLIGHT or task.id in handed_out
-                assert task.last_error == RESTARTED
+                assert task.last_error == (was.last_error if was.from_dead else RESTARTED)
         self.balance()
 
     # -- Carrying out and checking -----------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ezra.sansio.model import FOREVER, SECOND, NackMode, NewTask, QueueSettings, Status
-from ezra.sansio.queue.lifecycle import LAPSED, RESTARTED
+from ezra.sansio.queue.lifecycle import LAPSED, NACKED, RESTARTED
 from ezra.sansio.queue.machine import Waiting
 from ezra.sansio.queue.operations import Ack, Claim, ConfigureQueue
 from tests.property.queue.story import DEAD, DEFAULTS, Q, Story, moment
@@ -61,7 +61,11 @@ def test_a_restart_cuts_every_lease() -> None:
     last = story.held(0, NewTask(max_attempts=1))
     more = story.held(0)
     story.machine.restart(moment(3))
-    assert {story.task(each).last_error for each in (dead, last, more)} == {RESTARTED}
+    assert [story.task(each).last_error for each in (dead, last, more)] == [
+        NACKED,
+        RESTARTED,
+        RESTARTED,
+    ]
     assert [story.task(each).status for each in (dead, last, more)] == [
         Status.DEAD,
         Status.DEAD,

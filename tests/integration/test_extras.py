@@ -1,0 +1,39 @@
+"""What pyproject.toml promises: `pip install -e '.[test]'` brings all that the tests import."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+OURS = {"bench", "examples", "ezra", "scripts", "tests"}
+
+
+def required(extras: dict[str, list[str]], name: str) -> Iterator[str]:
+    """Yield the projects that an extra installs, those of the extras that it names included."""
+    for requirement in extras[name]:
+        if own := re.fullmatch(r"ezra\[(\w+)\]", requirement):
+            yield from required(extras, own[1])
+        else:
+            yield re.split(r"[^\w-]", requirement)[0]
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the top-level modules that a file imports."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (name.name.split(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+
+
+def test_the_extra_for_tests_brings_what_they_import() -> None:
+    """Whoever installs it can run the suite."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    brought = set(required(project["optional-dependencies"], "test"))
+    used = {name for path in (ROOT / "tests").rglob("*.py") for name in imported(path)}
+    assert used - OURS - sys.stdlib_module_names <= brought
