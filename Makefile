@@ -15,9 +15,11 @@ ARGS ?=
 # What the caller's shell has set up for other projects is not ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
 
-# The least coverage, in per cent: of the pure core, and of everything around it.
+# The least coverage, in per cent: of the pure core, and of everything around it. What is missing there
+# runs in processes of its own (__main__), on other systems (the watcher without epoll), or answers
+# faults and races that no test provokes on purpose.
 CORE_FLOOR := 100
-REST_FLOOR := 90
+REST_FLOOR := 97
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20

@@ -165,15 +165,15 @@ class Committer:
                 submission.called()
 
     def _sleep(self, submission: GroupSubmission) -> None:
-        """Wait for news of the submission, or for its claim's deadline. Needs the lock."""
-        claim = submission.claim
-        if claim is None or claim.deadline is None or submission.given_up:
+        """Wait for news of the parked submission, or for its deadline. Needs the lock."""
+        if submission.given_up:
             submission.changed.wait()
             return
-        self._clock.wait(submission.changed, claim.deadline)
-        if submission.answered or self._clock.now() < claim.deadline:
+        deadline = submission.deadline
+        self._clock.wait(submission.changed, deadline)
+        if submission.answered or self._clock.now() < deadline:
             return
-        if not self._leading and self.due <= claim.deadline:
+        if not self._leading and self.due <= deadline:
             # What falls due by the deadline still comes in time.
             self._lead()
         if not submission.answered:

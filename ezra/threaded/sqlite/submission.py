@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ezra.sansio.errors import EngineError
+from ezra.sansio.model import FOREVER
 from ezra.sansio.queue.operations import Claim, Outcome
 from ezra.threaded.engine import Submission
 from ezra.threaded.sqlite.calls import Call
@@ -68,6 +69,12 @@ class GroupSubmission(Submission):
         """The claim at the end, which may have to wait."""
         operation = self.calls[-1].operation if self.calls else None
         return operation if isinstance(operation, Claim) else None
+
+    @property
+    def deadline(self) -> int:
+        """Until when its claim waits once it is parked."""
+        claim = self.claim
+        return FOREVER if claim is None or claim.deadline is None else claim.deadline
 
     def settle(self) -> bool:
         """Return once all is durable that need not wait for a task; False when a claim is parked.
