@@ -301,3 +301,15 @@ def test_a_server_s_threads_stay_on_one_core(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
     with one_core():
         assert os.sched_getaffinity(0) == allowed
+
+
+def test_a_server_runs_where_it_may_not_choose_its_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some sandboxes forbid it; that is no reason not to serve."""
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", forbidden)
+    monkeypatch.setattr(os, "sched_setscheduler", forbidden)
+    with one_core():
+        pass

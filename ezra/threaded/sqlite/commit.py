@@ -33,8 +33,8 @@ from ezra.threaded.sqlite.writer import Writer
 GATHER = 0.0005
 """Seconds that a leader waits, at the most, for those whom the last batch answered to come again.
 
-Otherwise two halves of the callers take turns, each waiting for the other's fsync: gathering twice
-as many in a commit made 1.5 to 2 times the cycles with 16 threads. A lone caller never waits."""
+Otherwise two halves of the callers take turns, each waiting for the other's fsync: gathering them
+made up to a quarter more cycles with 16 clients. A lone caller never waits."""
 
 
 class Committer:
