@@ -234,9 +234,8 @@ class Committer:
         self._check_locked()
         parked = {} if done is None else done.newcomers
         for submission in batch:
-            call = submission.calls[-1] if submission.calls else None
-            if call is not None and call in parked:
-                self._parked[call] = submission
+            if submission.last in parked:
+                self._parked[submission.last] = submission
                 submission.parked = True
                 submission.call()
             else:
@@ -271,7 +270,7 @@ class Committer:
     def _send_away(self, submission: GroupSubmission) -> None:
         """Answer the submission's claim with `()` if it is parked. Needs the lock."""
         self._check_locked()
-        call = submission.calls[-1] if submission.calls else None
+        call = submission.last
         if call is not None and self._parked.pop(call, None) is not None:
             assert submission.claim is not None  # noqa: S101 - nothing else parks
             self._writer.parking.leave(call, submission.claim)

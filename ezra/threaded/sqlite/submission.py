@@ -65,9 +65,14 @@ class GroupSubmission(Submission):
         return self.answered or self.parked
 
     @property
+    def last(self) -> Call | None:
+        """The call at the end, the only one that may have to wait; a mere sweep has none."""
+        return self.calls[-1] if self.calls else None
+
+    @property
     def claim(self) -> Claim | None:
-        """The claim at the end, which may have to wait."""
-        operation = self.calls[-1].operation if self.calls else None
+        """The claim at the end, if it is one."""
+        operation = self.last and self.last.operation
         return operation if isinstance(operation, Claim) else None
 
     @property
