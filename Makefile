@@ -6,7 +6,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check coverage bench bench-quick docs clean \
+.PHONY: help run test check coverage bench bench-quick clients tools docs clean \
         ready-to-run ready-to-test ready-to-check
 
 VENV := .venv/bin/python
@@ -55,15 +55,21 @@ bench: ready-to-test  ## the benchmarks' full report, within six minutes
 bench-quick: ready-to-test  ## a first impression, within a minute or so
 	@$(VENV) -m bench --quick $(ARGS)
 
+clients: ready-to-test  ## one scenario with every Redis client there is, in its own language
+	@$(VENV) -m tests.clients $(ARGS)
+
+tools: ready-to-test  ## the frameworks and tools of Redis Streams, unmodified
+	@$(VENV) -m tests.tools $(ARGS)
+
 docs: ready-to-run  ## write again those parts of docs/ that are generated
 	$(VENV) docs/generate.py
 
 clean:  ## remove whatever make made; the tasks in ezra-data stay
-	rm -rf .venv build *.egg-info .coverage .coverage.* .hypothesis .import_linter_cache \
+	rm -rf .venv .clients .tools build *.egg-info .coverage .coverage.* .hypothesis .import_linter_cache \
 	    .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-set-up = python=$$(scripts/find-python) && "$$python" scripts/set_up.py
+set-up = python=$$(scripts/find-python) && "$$python" -m scripts.set_up
 
 ready-to-run:
 	@$(set-up) client

@@ -17,6 +17,10 @@ from pathlib import Path
 
 from bench.client import Address, BenchError
 
+_BINARIES = ("redis-server", "redis-check-rdb")
+"""Where Debian keeps Redis: one binary, which looks at the name by which it is started. The second
+comes with the package redis-tools, which starts no service on the machine."""
+
 _START = 30.0
 """Seconds that a server may take to start, or to stop, before it is given up."""
 
@@ -58,27 +62,49 @@ def redis(directory: Path) -> AbstractContextManager[Server]:
         ["redis-server", "--port", str(port), "--dir", str(directory), *durable, *quiet],
         directory,
         lambda log: port if "Ready to accept connections" in log else None,
+        executable=redis_binary(),
     )
+
+
+def redis_binary() -> str | None:
+    """Return the path of Redis' server, to be started by the name redis-server; or None."""
+    found = (path for name in _BINARIES if (path := shutil.which(name)))
+    return next(found, None)
 
 
 def redis_version() -> str | None:
     """Return the version of the Redis that is installed; None where there is none."""
-    if not shutil.which("redis-server"):
+    binary = redis_binary()
+    if binary is None:
         return None
-    said = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        ["redis-server", "--version"],
+        executable=binary,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return said.stdout.partition("v=")[2].split()[0]
 
 
 @contextmanager
 def _running(
-    words: Sequence[str], directory: Path, port_of: Callable[[str], int | None]
+    words: Sequence[str],
+    directory: Path,
+    port_of: Callable[[str], int | None],
+    *,
+    executable: str | None = None,
 ) -> Iterator[Server]:
-    """Run a server until the block ends; `port_of` finds its port in its log once it is ready."""
+    """Run a server until the block ends; `port_of` finds its port in its log once it is ready.
+
+    `executable` is the program, where that is not what the first of the words names.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             words,
+            executable=executable,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,1 @@
+"""What brings a checkout to the point where everything in it runs."""
