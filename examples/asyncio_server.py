@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import signal
 import sys
 import time
@@ -23,12 +24,13 @@ from ezra import __version__
 from ezra.sansio import commands
 from ezra.sansio.connection import BadCommand, Closed, Connection, Signal
 from ezra.sansio.errors import CommandError, RemoteProtocolError
+from ezra.sansio.execution import as_step, as_transact, fill
+from ezra.sansio.host import Facts, Host, Usage
 from ezra.sansio.model import FOREVER, SECOND, Delivery, QueueInfo
-from ezra.sansio.queue import operations
+from ezra.sansio.queue import looks, operations
 from ezra.sansio.queue.machine import QueueMachine, Waiting
 from ezra.sansio.resp.limits import Limits
 from ezra.sansio.session import ServerIdentity, Session
-from ezra.sansio.translation import as_claim, as_operation, as_reread
 
 IDENTITY = ServerIdentity(__version__)
 LIMITS = Limits()
@@ -52,10 +54,12 @@ class Queue:
         self._loop = asyncio.get_running_loop()
         self._alarm = self._loop.call_later(0, self._ring)
 
-    def apply(self, operation: operations.Operation) -> operations.Outcome | Waiting:
-        """Carry the operation out now; return what came of it."""
+    def apply(self, step: operations.Operation | looks.Look) -> operations.Outcome | Waiting:
+        """Carry out an operation, or look at something, now; return what came of it."""
         try:
-            return self._machine.apply(operation, now())
+            if isinstance(step, looks.Look):
+                return self._machine.look(step, now())
+            return self._machine.apply(step, now())
         except CommandError as error:
             return error
         finally:
@@ -70,17 +74,6 @@ class Queue:
         self._machine.cancel(ticket)
         if ticket in self._served:
             self._served.pop(ticket).set_result(())
-
-    def length(self, queue: str, *, dead: bool) -> int:
-        """Return how many tasks wait, or are dead."""
-        return self._machine.length(queue, dead=dead)
-
-    def info(self, queue: str) -> tuple[QueueInfo, int] | None:
-        """Return the queue's books and the moment that they are of."""
-        moment = now()
-        info = self._machine.info(queue, moment)
-        self._settle()
-        return None if info is None else (info, moment)
 
     def _ring(self) -> None:
         """Let happen what is due."""
@@ -97,6 +90,59 @@ class Queue:
             self._alarm = self._loop.call_later((due - now()) / SECOND, self._ring)
 
 
+class Server(Host):
+    """What INFO, CLIENT LIST and their like ask of a driver; this one keeps it short."""
+
+    def __init__(self, port: int, queue: Queue) -> None:
+        self._queue = queue
+        self._numbers = itertools.count(1)
+        self._clients: dict[int, tuple[Session, asyncio.Task[None]]] = {}
+        self._facts = Facts(
+            now(), os.getpid(), "0" * 40, sys.platform, sys.version, "127.0.0.1", port,
+            max_clients=0, max_payload=LIMITS.max_bulk, engine="memory", synchronous="off",
+            data_dir="",
+        )  # fmt: skip
+
+    def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Give a client that has just come a task of its own."""
+        session = Session(next(self._numbers), IDENTITY, connected_at=now())
+        task = asyncio.create_task(Client(session, self._queue, self, reader, writer).run())
+        self._clients[session.id] = session, task
+        task.add_done_callback(lambda _: self._clients.pop(session.id))
+
+    @property
+    def facts(self) -> Facts:
+        """What does not change."""
+        return self._facts
+
+    def now(self) -> int:
+        """Return the present moment."""
+        return now()
+
+    def usage(self) -> Usage:
+        """Return what was used; this server does not count."""
+        return Usage(0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+    def queues(self) -> tuple[QueueInfo, ...]:
+        """Return the books of all queues."""
+        return cast(tuple[QueueInfo, ...], self._queue.apply(looks.Infos()))
+
+    def clients(self) -> list[Session]:
+        """Return who is connected."""
+        return [session for session, _ in self._clients.values()]
+
+    def kill(self, client: Session) -> None:
+        """End a client's connection."""
+        self._clients[client.id][1].cancel()
+
+    def unblock(self, client: Session, *, error: bool) -> bool:  # noqa: ARG002 - Host's
+        """Wake nobody."""
+        return False
+
+    def reset_counters(self) -> None:
+        """Nothing is counted."""
+
+
 class Client:
     """One connection, from its first byte to its last: each command is answered before the next."""
 
@@ -104,12 +150,14 @@ class Client:
         self,
         session: Session,
         queue: Queue,
+        server: Server,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
         self._session = session
         self._connection = Connection(session, LIMITS)
         self._queue = queue
+        self._server = server
         self._reader = reader
         self._writer = writer
         # A reply counts as sent when the kernel has all of it, so `drain` has to wait for that.
@@ -151,23 +199,19 @@ class Client:
         match command:
             case commands.ConnectionCommand():
                 return command.answer(self._session)
-            case commands.XLen(address):
-                return self._queue.length(address.queue, dead=address.dead)
-            case commands.XInfoStream(address):
-                return self._queue.info(address.queue)
-            case commands.XReadGroup() if command.rereads:
-                return self._read_again(command)
+            case commands.ServerCommand():
+                return command.answer(self._server, self._session)
+            case commands.Exec():
+                return self._transact(command)
             case _:
-                operation = as_operation(command, now())
-                if operation is None:
-                    return CommandError(f"ERR {command.SPEC.name} is not served by this example")
-                return self._queue.apply(operation)
+                return self._queue.apply(as_step(command, now()))
 
-    def _read_again(self, command: commands.XReadGroup) -> Deliveries:
-        """Give the worker its own tasks again, then new ones up to the count. This never waits."""
-        own = cast(Deliveries, self._queue.apply(as_reread(command)))
-        taken = sum(len(delivery.tasks) for delivery in own)
-        return own + cast(Deliveries, self._queue.apply(as_claim(command, now(), taken=taken)))
+    def _transact(self, command: commands.Exec) -> object:
+        """Carry out all that was queued since MULTI as one, then answer what is not the queue's."""
+        outcome = self._queue.apply(as_transact(command, now()))
+        if isinstance(outcome, CommandError):
+            return outcome  # and nothing has changed
+        return fill(command, cast(tuple[object, ...], outcome), self._carry_out)
 
     async def _wait(self, ticket: int) -> Deliveries:
         """Wait for the claim's turn, as long as its client is there."""
@@ -210,22 +254,14 @@ class Client:
 
 async def main(port: int) -> None:
     """Serve until SIGINT or SIGTERM."""
-    queue, numbers = Queue(), itertools.count(1)
-    clients: set[asyncio.Task[None]] = set()
-
-    def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = Session(next(numbers), IDENTITY)
-        client = asyncio.create_task(Client(session, queue, reader, writer).run())
-        clients.add(client)
-        client.add_done_callback(clients.discard)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
-    print("serves {}:{}".format(*server.sockets[0].getsockname()), flush=True)
+    serving = Server(port, Queue())
+    listening = await asyncio.start_server(serving.serve, "127.0.0.1", port)
+    print("serves {}:{}".format(*listening.sockets[0].getsockname()), flush=True)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
-    server.close()  # and `asyncio.run` ends the clients
+    listening.close()  # and `asyncio.run` ends the clients
 
 
 if __name__ == "__main__":

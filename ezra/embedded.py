@@ -35,7 +35,7 @@ from ezra.sansio.model import (
 )
 from ezra.sansio.queue.operations import Ack, Claim, Extend, Nack, Operation, Outcome, Push, Result
 from ezra.threaded.clock import Clock, SystemClock
-from ezra.threaded.dispatcher import Dispatcher
+from ezra.threaded.dispatcher import release
 from ezra.threaded.server import Server
 from ezra.threaded.service import open_engine
 from ezra.threaded.service import serve as serve_settings
@@ -278,7 +278,7 @@ class Ezra:
         except BaseException:
             submission.cancel()
             with suppress(EzraError):
-                Dispatcher(self._engine, self._clock).release(deliveries(submission.wait()))
+                release(self._engine, deliveries(submission.wait()))
             raise
         return deliveries(outcomes)
 

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypedDict, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar, cast
 
 from ezra.sansio.commands import arguments as words
 from ezra.sansio.commands import fields
@@ -58,6 +58,17 @@ class TaskOptions(TypedDict, total=False):
     priority: int | None
 
 
+class TaskNumbers(TypedDict, total=False):
+    """The fields of `NewTask` that options set. Times and durations are microseconds."""
+
+    ttl: int
+    max_attempts: int
+    visibility_timeout: int
+    delay: int
+    run_at: int
+    priority: int
+
+
 VISIBILITY_TIMEOUT = Seconds("visibility_timeout", least=1)
 ATTEMPTS = Whole("max_attempts", 1, MAX_ATTEMPTS)
 RETENTION = Seconds("retention_seconds")
@@ -85,7 +96,7 @@ def settings(data_dir: str | os.PathLike[str], options: ServerOptions) -> Settin
     return Settings(where, defaults=Defaults(**queues), **given)
 
 
-def task_options(options: TaskOptions) -> dict[str, int]:
+def task_options(options: TaskOptions) -> TaskNumbers:
     """Return the fields of `NewTask` that the options set."""
     unknown(options, TASK_OPTIONS)
     numbers = {
@@ -95,7 +106,7 @@ def task_options(options: TaskOptions) -> dict[str, int]:
     }
     if "delay" in numbers and "run_at" in numbers:
         raise ValueError(plain(Text.DELAY_AND_RUN_AT))
-    return numbers
+    return cast(TaskNumbers, numbers)
 
 
 def unknown(given: Mapping[str, object], known: Iterable[str]) -> None:

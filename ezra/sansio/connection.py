@@ -8,13 +8,14 @@ Four verbs, no callbacks. Whoever drives a connection goes round and round:
     send(result)               once for each of those commands, in their order: the reply's bytes
     send_failed()              instead of going on, when those bytes could not be delivered
 
-A `ConnectionCommand` is answered by its own `answer(session)`, a `BadCommand` by its error, every
-other command by an engine; after a `RemoteProtocolError` the error itself is the last thing to
-send. Once the bytes are on their way, `closing` says whether to close.
+A `ConnectionCommand` is answered by its own `answer(session)`, a `ServerCommand` by its own
+`answer(host, session)`, a `BadCommand` by its error, every other command by an engine; after a
+`RemoteProtocolError` the error itself is the last thing to send. Once the bytes are on their way,
+`closing` says whether to close.
 
 Strategy: what was read and is not yet answered waits in line, in the order in which it came; the
 states and their transitions are data in `connection_state`. A wrong command is an event like any
-other.
+other, and so is a whole transaction (see `transaction`).
 """
 
 from __future__ import annotations
@@ -22,10 +23,8 @@ from __future__ import annotations
 import enum
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, assert_never
+from typing import Final, Literal, TypeAlias, assert_never
 
-from ezra.sansio.commands.base import Command
-from ezra.sansio.commands.connection import Greeting, Quit
 from ezra.sansio.commands.lookup import parse
 from ezra.sansio.connection_state import CLOSING, DEAF, Input, State, transition
 from ezra.sansio.errors import (
@@ -42,7 +41,20 @@ from ezra.sansio.resp.encoder import encode
 from ezra.sansio.resp.limits import DEFAULT_LIMITS, Limits
 from ezra.sansio.resp.requests import Oversized, RequestDecoder
 from ezra.sansio.resp.values import SimpleError, Value
-from ezra.sansio.session import Session
+from ezra.sansio.session import Replies, Session
+from ezra.sansio.transaction import BadCommand, Read, Transaction
+
+__all__ = [
+    "MAX_UNANSWERED",
+    "NEED_DATA",
+    "PAUSED",
+    "BadCommand",
+    "Closed",
+    "Connection",
+    "Event",
+    "Read",
+    "Signal",
+]
 
 MAX_UNANSWERED = 1024
 """Commands that are read ahead of their answers: enough to share one commit, and a bound on what a
@@ -63,18 +75,11 @@ PAUSED: Final = Signal.PAUSED
 
 
 @dataclass(frozen=True, slots=True)
-class BadCommand:
-    """A command that cannot be carried out: `send` its error, and go on."""
-
-    error: CommandError
-
-
-@dataclass(frozen=True, slots=True)
 class Closed:
     """The peer sends no more. What it asked before may still be answered; then close."""
 
 
-Event: TypeAlias = Command[Any] | BadCommand | Closed | Literal[Signal.NEED_DATA, Signal.PAUSED]
+Event: TypeAlias = Read | Closed | Literal[Signal.NEED_DATA, Signal.PAUSED]
 
 
 class Connection:
@@ -83,9 +88,10 @@ class Connection:
     def __init__(self, session: Session, limits: Limits = DEFAULT_LIMITS) -> None:
         self._session = session
         self._decoder = RequestDecoder(limits)
+        self._transaction = Transaction(session)
         self._state = State.OPEN
         self._ended = False  # the peer's last byte has been received, though perhaps not read
-        self._unanswered: deque[Command[Any] | BadCommand | RemoteProtocolError] = deque()
+        self._unanswered: deque[Read | RemoteProtocolError] = deque()
         self._garbage = ""  # the error reply to what is not RESP
         self._handed_out: list[Delivery] = []  # in the replies made since the last `next_event`
 
@@ -120,7 +126,7 @@ class Connection:
         """
         self._handed_out.clear()
         match self._state:
-            case State.OPEN:
+            case State.OPEN | State.COLLECTING | State.SPOILED:
                 return self._read()
             case State.HELD | State.LEAVING:
                 return PAUSED
@@ -147,8 +153,7 @@ class Connection:
         if isinstance(request, RemoteProtocolError):
             reply = _farewell(request, result)
         else:
-            value = self._reply(request, result)
-            reply = encode(value, self._session.protocol)
+            reply = self._reply(request, result)
         self._unanswered.popleft()
         if not self._unanswered:
             self._state = transition(self._state, Input.ANSWERED)
@@ -163,6 +168,7 @@ class Connection:
         lost = tuple(self._handed_out)
         self._handed_out.clear()
         self._unanswered.clear()
+        self._transaction.end()
         self._state = transition(self._state, Input.LOST)
         return lost
 
@@ -179,8 +185,10 @@ class Connection:
             raise
         if request is NO_REQUEST:
             return self._without_request()
-        event = _understand(request)
-        self._state = transition(self._state, _input_of(event))
+        read = self._understand(request)
+        words = () if isinstance(request, Oversized) else request
+        event, given = self._transaction.admit(read, words, self._state)
+        self._state = transition(self._state, given)
         self._unanswered.append(event)
         return event
 
@@ -191,36 +199,47 @@ class Connection:
         self._state = transition(self._state, Input.END)
         return Closed()
 
-    def _reply(self, request: Command[Any] | BadCommand, result: object) -> Value:
-        """Return the reply's value, and note what comes with it."""
+    def _understand(self, request: list[bytes] | Oversized) -> Read:
+        """Return the command that the request is, or why it is none."""
+        if isinstance(request, Oversized):
+            text = Text.OVERSIZED.format(size=request.size, limit=request.limit)
+            return BadCommand(CommandError(text))
+        try:
+            command = parse(request)
+        except CommandError as error:
+            return BadCommand(error)
+        self._session.command = command.SPEC.name
+        return command
+
+    def _reply(self, request: Read, result: object) -> bytes:
+        """Return the reply, which may be silence, and note what comes with it."""
         if isinstance(result, ProtocolError):
             raise LocalProtocolError("a protocol error answers no command") from result
+        skipped = self._session.replies is Replies.SKIP
+        if skipped:
+            self._session.replies = Replies.ON
+        value = self._value(request, result)
+        if skipped or self._session.replies is not Replies.ON or self._is_silent:
+            return b""
+        return encode(value, self._session.protocol)
+
+    @property
+    def _is_silent(self) -> bool:
+        """Whether a browser speaks here: it is told nothing, also not what its first line came to.
+
+        As in Redis, that is so if its `GET /` and its `Host:` were read together.
+        """
+        return self._state is State.ERROR and not self._garbage
+
+    def _value(self, request: Read, result: object) -> Value:
+        """Return the reply's value; from here on the connection speaks as the command wants it."""
         if isinstance(result, EzraError):
             return SimpleError(str(result))
         if isinstance(request, BadCommand):
             raise LocalProtocolError("a bad command is answered with its error")
-        if isinstance(result, Greeting):
-            self._session.protocol = result.protocol
+        request.take_effect(result, self._session)
         self._handed_out += request.handed_out(result)
         return request.reply(result, self._session.protocol)
-
-
-def _understand(request: list[bytes] | Oversized) -> Command[Any] | BadCommand:
-    if isinstance(request, Oversized):
-        text = Text.OVERSIZED.format(size=request.size, limit=request.limit)
-        return BadCommand(CommandError(text))
-    try:
-        return parse(request)
-    except CommandError as error:
-        return BadCommand(error)
-
-
-def _input_of(event: Command[Any] | BadCommand) -> Input:
-    if isinstance(event, Quit):
-        return Input.QUIT
-    if isinstance(event, Command) and event.barrier:
-        return Input.BARRIER
-    return Input.COMMAND
 
 
 def _farewell(error: RemoteProtocolError, result: object) -> bytes:

@@ -2,16 +2,19 @@
 
 `TRANSITIONS` maps (state, input) to the state that follows; a pair that is not there is illegal:
 whoever drives the connection has called it out of order. What a state means beyond its transitions
-is data, too: `CLOSING` and `DEAF`.
+is data, too: `CLOSING`, `IN_TRANSACTION` and `DEAF`.
 
     OPEN ──command──► OPEN
     OPEN ──barrier──► HELD ──answered──► OPEN          HELLO, a claim that may wait
     OPEN ──quit──► LEAVING ──answered──► CLOSED
     OPEN ──end──► ENDED ──answered──► CLOSED           the peer sends no more
     OPEN ──garbage──► ERROR                            the peer does not speak RESP
+    OPEN ──begin──► COLLECTING ──finish──► OPEN        MULTI; EXEC or DISCARD
+    COLLECTING ──bad──► SPOILED ──finish──► OPEN       what was refused makes EXEC abort
 
-From everywhere, `lost` leads to CLOSED, but an ERROR stays one. A connection that has yet to
-authenticate, or that is between MULTI and EXEC, would be a state of its own beside OPEN.
+COLLECTING and SPOILED go on like OPEN where nothing else is said: a barrier there is RESET, which
+gives up the transaction. From everywhere, `lost` leads to CLOSED, but an ERROR stays one. A
+connection that has yet to authenticate would be a state of its own beside OPEN.
 """
 
 from __future__ import annotations
@@ -26,6 +29,10 @@ class State(enum.Enum):
 
     OPEN = "open"
     """Commands are read as they come, ahead of their answers."""
+    COLLECTING = "collecting"
+    """Between MULTI and EXEC: commands are kept, not carried out."""
+    SPOILED = "spoiled"
+    """Between MULTI and EXEC, and a command was refused: nothing is kept, and EXEC aborts."""
     HELD = "held"
     """A command was read whose answer must be sent before the next may be looked at."""
     LEAVING = "leaving"
@@ -42,7 +49,13 @@ class Input(enum.Enum):
     """What can happen to a connection. The value is its name in the docs."""
 
     COMMAND = "command"
-    """A command was read, good or bad, that others may follow at once."""
+    """A command was read that others may follow at once."""
+    BAD = "bad"
+    """A command was refused; others may follow at once."""
+    BEGIN = "begin"
+    """MULTI was read."""
+    FINISH = "finish"
+    """EXEC or DISCARD was read, and ends what MULTI began."""
     BARRIER = "barrier"
     """A command was read that must be answered before the next."""
     QUIT = "quit"
@@ -59,12 +72,32 @@ class Input(enum.Enum):
 
 TRANSITIONS: dict[tuple[State, Input], State] = {
     (State.OPEN, Input.COMMAND): State.OPEN,
+    (State.OPEN, Input.BAD): State.OPEN,
+    (State.OPEN, Input.BEGIN): State.COLLECTING,
     (State.OPEN, Input.BARRIER): State.HELD,
     (State.OPEN, Input.QUIT): State.LEAVING,
     (State.OPEN, Input.ANSWERED): State.OPEN,
     (State.OPEN, Input.END): State.ENDED,
     (State.OPEN, Input.GARBAGE): State.ERROR,
     (State.OPEN, Input.LOST): State.CLOSED,
+    (State.COLLECTING, Input.COMMAND): State.COLLECTING,
+    (State.COLLECTING, Input.BAD): State.SPOILED,
+    (State.COLLECTING, Input.FINISH): State.OPEN,
+    (State.COLLECTING, Input.BARRIER): State.HELD,
+    (State.COLLECTING, Input.QUIT): State.LEAVING,
+    (State.COLLECTING, Input.ANSWERED): State.COLLECTING,
+    (State.COLLECTING, Input.END): State.ENDED,
+    (State.COLLECTING, Input.GARBAGE): State.ERROR,
+    (State.COLLECTING, Input.LOST): State.CLOSED,
+    (State.SPOILED, Input.COMMAND): State.SPOILED,
+    (State.SPOILED, Input.BAD): State.SPOILED,
+    (State.SPOILED, Input.FINISH): State.OPEN,
+    (State.SPOILED, Input.BARRIER): State.HELD,
+    (State.SPOILED, Input.QUIT): State.LEAVING,
+    (State.SPOILED, Input.ANSWERED): State.SPOILED,
+    (State.SPOILED, Input.END): State.ENDED,
+    (State.SPOILED, Input.GARBAGE): State.ERROR,
+    (State.SPOILED, Input.LOST): State.CLOSED,
     (State.HELD, Input.ANSWERED): State.OPEN,
     (State.HELD, Input.LOST): State.CLOSED,
     (State.LEAVING, Input.ANSWERED): State.CLOSED,
@@ -78,6 +111,9 @@ TRANSITIONS: dict[tuple[State, Input], State] = {
 
 CLOSING = frozenset({State.ENDED, State.ERROR, State.CLOSED})
 """Once what `send` returned is on its way, the driver closes the connection."""
+
+IN_TRANSACTION = frozenset({State.COLLECTING, State.SPOILED})
+"""Between MULTI and EXEC."""
 
 DEAF = frozenset({State.LEAVING, State.ERROR, State.CLOSED})
 """What the peer sends is thrown away unread."""

@@ -99,7 +99,10 @@ class Text:
     SYNTAX = "ERR syntax error"
     NOT_AN_INTEGER = "ERR value is not an integer or out of range"
     INVALID_ID = "ERR Invalid stream ID specified as stream command argument"
+    INVALID_START = "ERR invalid start ID for the interval"
+    INVALID_END = "ERR invalid end ID for the interval"
     NO_SUCH_KEY = "ERR no such key"
+    WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
     OVERSIZED = (
         "ERR the command is too large: {size} bytes where {limit} are allowed, "
         "see --max-payload-bytes; nothing was done"
@@ -108,6 +111,7 @@ class Text:
     # What EZRA alone asks for: they name what is wrong and say what would be right
     INVALID_WHOLE = "ERR invalid {name}: expected a whole number from {least} to {most}"
     INVALID_SECONDS = "ERR invalid {name}: expected seconds from {least} to {most}, as in 90 or 0.5"
+    INVALID_BYTES = "ERR invalid {name}: expected {least} to {most} bytes"
     INVALID_TEXT = "ERR invalid {name}: expected at most {most} bytes of UTF-8"
     INVALID_QUEUE = (
         "ERR invalid queue: expected 1 to {most} bytes of UTF-8, "
@@ -126,6 +130,71 @@ class Text:
     CLIENT_NAME = "ERR Client names cannot contain spaces, newlines or special characters."
     CLIENT_INFO = "ERR {name} cannot contain spaces, newlines or special characters."
     CLIENT_INFO_OPTION = "ERR Unrecognized option '{name}'"
+    AUTH_WITHOUT_NEED = (
+        "ERR AUTH <password> called without any password configured for the default user. "
+        "Are you sure your configuration is correct?"
+    )
+
+    # CLIENT, about others and about replies
+    NO_SUCH_CLIENT = "ERR No such client"
+    NO_SUCH_USER = "ERR No such user '{name}'"
+    NOT_A_CLIENT_ID = "ERR client-id should be greater than 0"
+    INVALID_CLIENT_ID = "ERR Invalid client ID"
+    CLIENT_TYPE = "ERR Unknown client type '{name}'"
+    NOT_AN_AGE = "ERR maxage is not an integer or out of range"
+    AGE_TOO_LOW = "ERR maxage should be greater than 0"
+    UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
+    UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
+    NO_PAUSE = "ERR CLIENT PAUSE is not supported by EZRA: clients are never paused"
+    TRACKING_TWO_MODES = "ERR You can't specify both OPTIN mode and OPTOUT mode"
+    TRACKING_BROADCAST = "ERR OPTIN and OPTOUT are not compatible with BCAST"
+    TRACKING_PREFIX = "ERR PREFIX option requires BCAST mode to be enabled"
+    TRACKING_REDIRECT = "ERR The client ID you want redirect to does not exist"
+    TRACKING_SWITCH = (
+        "ERR You can't switch {modes} mode{change} before disabling tracking for this client, "
+        "and then re-enabling it with a different mode."
+    )
+    NOT_CACHING = (
+        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or "
+        "OPTOUT mode enabled"
+    )
+    CACHING_MODE = (
+        "ERR CLIENT CACHING {answer} is only valid when tracking is enabled in {mode} mode."
+    )
+
+    # Server
+    NO_CLUSTER = "ERR This instance has cluster support disabled"
+    CONFIG_IS_FIXED = (
+        "ERR CONFIG SET is not supported by EZRA: its settings are flags of the server, "
+        "see python -m ezra --help; a queue's own are set by EZRA.QUEUE SET"
+    )
+    NO_CONFIG_FILE = "ERR The server is running without a config file"
+    ZERO_OR_ONE = "ERR value is out of range, must be between 0 and 1"
+    NOT_POSITIVE = "ERR value is out of range, must be positive"
+    SLOWLOG_COUNT = "ERR count should be greater than or equal to -1"
+    NO_SAMPLES = "ERR No samples available for event '{name}'"
+    NO_CATEGORY = "ERR Unknown category '{name}'"
+    NO_SCRIPTS = (
+        "ERR EZRA runs no scripts; its own commands are atomic, and MULTI makes one of several"
+    )
+    INVALID_COMMAND = "ERR Invalid command specified"
+    INVALID_ARGUMENTS = "ERR Invalid number of arguments specified for command"
+    NO_KEYS = "ERR The command has no key arguments"
+
+    # Transactions
+    NESTED_MULTI = "ERR MULTI calls can not be nested"
+    EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI"
+    DISCARD_WITHOUT_MULTI = "ERR DISCARD without MULTI"
+    EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors."
+    WATCH_INSIDE_MULTI = "ERR WATCH inside MULTI is not allowed"
+    NO_WATCH = (
+        "ERR WATCH is not supported by EZRA: a transaction is carried out as a whole, "
+        "whatever others do meanwhile"
+    )
+    NOT_IN_TRANSACTION = "ERR Command not allowed inside a transaction"
+    TOO_LONG_TRANSACTION = (
+        "ERR the transaction is too long: one has at most {commands} commands and {size} bytes"
+    )
 
     # XADD
     ID_TOO_SMALL = (
@@ -147,9 +216,16 @@ class Text:
     LIMIT_NEEDS_TRIM = (
         "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy"
     )
-    NO_IDEMPOTENCE = (
-        "ERR IDMP and IDMPAUTO are not supported by this version of EZRA; nothing was pushed"
+    ID_HALF_MADE = (
+        "ERR invalid id: ids are unique in the whole server, so it makes no half of one; "
+        "use * to have it make the id"
     )
+    IDEMPOTENCE_TWICE = "ERR IDMP/IDMPAUTO specified multiple times"
+    IDEMPOTENCE_CHOSEN_ID = "ERR IDMP/IDMPAUTO can be used only with auto-generated IDs"
+    NO_PRODUCER = "ERR {option} requires a non-empty producer ID"
+    NO_IDEMPOTENT_ID = "ERR IDMP requires a non-empty idempotent ID"
+    DEDUP_TWICE = "ERR invalid dedup_key: given together with IDMP or IDMPAUTO; give one of them"
+    DEDUP_TTL_ALONE = "ERR invalid dedup_ttl: it belongs to a dedup_key, and there is none"
     PUSH_TO_DEAD = (
         "ERR {name} is the dead-letter queue of {queue}: tasks get there when their attempts "
         "are used up, none can be pushed there"
@@ -173,10 +249,17 @@ class Text:
     )
     NOT_A_TIMEOUT = "ERR timeout is not an integer or out of range"
     NEGATIVE_TIMEOUT = "ERR timeout is negative"
-    NO_CLAIM = (
-        "ERR XREADGROUP's CLAIM is not supported by this version of EZRA, and not needed: "
-        "a task whose lease has lapsed is claimed again by itself"
+    NOT_AN_IDLE_TIME = "ERR min-idle-time is not an integer"
+    NEGATIVE_IDLE_TIME = "ERR min-idle-time must be a positive integer"
+    NO_MAXSIZE = (
+        "ERR XREADGROUP's MAXSIZE is not supported: bound a reply by COUNT; nothing was claimed"
     )
+
+    # XCLAIM, XAUTOCLAIM
+    INVALID_MIN_IDLE = "ERR Invalid min-idle-time argument for {command}"
+    CLAIM_OPTION = "ERR Unrecognized XCLAIM option '{name}'"
+    CLAIM_ARGUMENT = "ERR Invalid {name} option argument for XCLAIM"
+    COUNT_TOO_LOW = "ERR COUNT must be > 0"
 
     # XNACK
     NUMBER_OF_IDS = "ERR Number of IDs must be a positive integer"
@@ -190,10 +273,27 @@ class Text:
         "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want "
         "to use the MKSTREAM option to create an empty stream automatically."
     )
+    NO_GROUP = "NOGROUP No such key '{queue}' or consumer group '{group}'"
+    NO_SUCH_GROUP = "NOGROUP No such consumer group '{group}' for key name '{queue}'"
     ENTRIES_READ = "ERR value for ENTRIESREAD must be positive or -1"
-    NO_FULL = "ERR XINFO STREAM FULL is not supported by this version of EZRA"
+    NO_PARAMETER = "ERR At least one parameter (IDMP-DURATION or IDMP-MAXSIZE) is required"
+    PARAMETER_RANGE = "ERR {name} must be between {least} and {most} {unit}"
     UNKNOWN_SETTING = "ERR invalid {name}: no such setting; there are {known}"
     SETTING_TWICE = "ERR invalid {name}: given twice; a setting has one value"
+
+    # Keys, transactions
+    INVALID_CURSOR = "ERR invalid cursor"
+    NOT_A_FLOAT = "ERR min or max is not a float"
+    DELETE_DEAD = (
+        "ERR {name} is the dead-letter queue of {queue}: nothing was deleted. "
+        "XTRIM {name} MAXLEN 0 purges the dead"
+    )
+    UNFINISHED = (
+        "ERR {queue} still has unfinished tasks: {waiting} waiting, {in_flight} in flight, "
+        "{dead} dead; nothing was deleted. Have them worked on, or delete them by their ids "
+        "(XDELEX); XTRIM {queue}::dead MAXLEN 0 purges the dead"
+    )
+    ROLLED_BACK = "EXECABORT Transaction rolled back, nothing of it was done: {error}"
 
     # The engine
     MAX_CLIENTS = "ERR max number of clients reached"

@@ -75,6 +75,22 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Dedup:
+    """What tells a repeated push from a new one: the same key of the same producer, within a time.
+
+    Repeats of a push answer the first one's id and push nothing, until the time is over.
+    """
+
+    producer: bytes
+    """Empty for a key that is not any one producer's (the field `dedup_key`)."""
+    key: bytes
+    ttl: int | None = None
+    """How long the key is remembered; None follows the queue's `dedup_window`."""
+    limited: bool = False
+    """Whether the queue's `dedup_limit` bounds how many keys of this producer are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
 class NewTask:
     """What a push asks for. `payload` is None for an entry in some framework's own format."""
 
@@ -95,6 +111,7 @@ class NewTask:
     """Instead of the queue's."""
     visibility_timeout: int | None = None
     """Instead of the queue's."""
+    dedup: Dedup | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +124,8 @@ class Claimed:
     attempts: int
     """Counts this claim, too: 1 on the first delivery."""
     max_attempts: int
+    idle: int = 0
+    """How long it had been idle with the worker from whom it was taken over; 0 from the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +145,10 @@ class Defaults:
     retry_delay: int = 0
     retention: int | None = None
     """A done task is removed this long after it finished; None keeps it."""
+    dedup_window: int = 100 * SECOND
+    """How long a key that tells repeated pushes is remembered, if the push does not say."""
+    dedup_limit: int = 100
+    """How many keys of one producer are remembered (of those that are limited)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +158,8 @@ class QueueSettings:
     visibility_timeout: int | None = None
     max_attempts: int | None = None
     retry_delay: int | None = None
+    dedup_window: int | None = None
+    dedup_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +175,8 @@ class Entry:
 class QueueInfo:
     """A queue's books at one moment."""
 
+    at: int
+    """The moment."""
     name: str
     settings: QueueSettings
     ready: int
@@ -167,6 +194,8 @@ class QueueInfo:
     groups: int
     last_id: int
     """The highest id ever pushed here; 0 before the first."""
+    last_claimed: int
+    """The highest id ever claimed here; 0 before the first."""
     oldest_waiting: int | None
     """Since when the oldest ready task has been claimable; None when nothing is ready."""
     first: Entry | None
@@ -178,6 +207,95 @@ class QueueInfo:
     def waiting(self) -> int:
         """What XLEN answers: ready and scheduled tasks."""
         return self.ready + self.scheduled
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A task in flight, as somebody sees it who only looks."""
+
+    id: int
+    worker: str
+    claimed_at: int
+    """When it was claimed, or its lease last renewed: it has been idle since then."""
+    idle: int
+    """Since `claimed_at`, at the moment of looking."""
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSummary:
+    """A queue's tasks in flight, counted."""
+
+    count: int
+    first: int
+    """The lowest of their ids; 0 when there are none."""
+    last: int
+    """The highest of their ids; 0 when there are none."""
+    workers: tuple[tuple[str, int], ...]
+    """Each worker that holds any, by name, and how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupInfo:
+    """A group of a queue. It is a name only: what is pending is the queue's."""
+
+    name: str
+    workers: int
+    """How many workers are known in it: those of `WorkerInfo`."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A worker of a group: it holds tasks of the queue, or has asked for some since the start."""
+
+    name: str
+    pending: int
+    """How many of the queue's tasks it holds, whatever the group."""
+    seen_at: int | None
+    """When it last asked for tasks through this group; None if not since the start."""
+    active_at: int | None
+    """When it last got some through this group; None if not since the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDetails:
+    """A group with its workers."""
+
+    name: str
+    workers: tuple[WorkerInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDetails:
+    """All that XINFO STREAM FULL tells of a queue."""
+
+    info: QueueInfo
+    entries: tuple[Entry, ...]
+    """Live tasks (waiting or in flight) by id, as many as were asked for."""
+    groups: tuple[GroupDetails, ...]
+    """By name."""
+    held: tuple[Held, ...]
+    """Tasks in flight by id, as many as were asked for; the same for every group."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueName:
+    """A queue as a list of queues shows it."""
+
+    number: int
+    """Counts the queues in the order in which they were made; never used again."""
+    name: str
+    dead: bool
+    """Whether there is something in its dead-letter queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a search for idle tasks took over."""
+
+    tasks: tuple[Claimed, ...]
+    cursor: int
+    """The id of the first task in flight that was not looked at; 0 when it saw the last one."""
 
 
 def wire_id(task_id: int) -> str:

@@ -1,11 +1,13 @@
 """What is known of one client's connection, apart from the bytes on their way.
 
 A `Session` is the only mutable thing that commands see: `ConnectionCommand.answer` reads and
-changes it, the connection reads the protocol version from it.
+changes it, the connection reads from it how to reply, and CLIENT LIST shows it. Its own driver's
+thread writes it; others may read it at any moment.
 """
 
 from __future__ import annotations
 
+import enum
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -32,6 +34,30 @@ class ServerIdentity:
         return major * 10_000 + minor * 100 + patch
 
 
+class Replies(enum.Enum):
+    """Which replies a client wants to hear, in the words of CLIENT REPLY."""
+
+    ON = "on"
+    """All of them."""
+    OFF = "off"
+    """None."""
+    SKIP = "skip"
+    """Not the next one, then all again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """What a client asked for with CLIENT TRACKING ON; kept so that it is told the same again."""
+
+    broadcast: bool = False
+    opt_in: bool = False
+    opt_out: bool = False
+    no_loop: bool = False
+    redirect: int = 0
+    """The client that is to be told instead; 0 for none."""
+    prefixes: tuple[bytes, ...] = ()
+
+
 @dataclass(slots=True)
 class Session:
     """One client's connection."""
@@ -45,3 +71,34 @@ class Session:
     """What the client calls itself; empty when it has not said."""
     lib_name: str = ""
     lib_ver: str = ""
+    replies: Replies = Replies.ON
+    """CLIENT REPLY changes it as its own reply is made."""
+    tracking: Tracking | None = None
+    no_evict: bool = False
+    no_touch: bool = False
+    queued: int | None = None
+    """Between MULTI and EXEC: how many commands are kept."""
+    command: str = ""
+    """The last command that was read, as the table names it: `XADD`, `CLIENT LIST`."""
+
+    # What the driver notes; a session without a socket leaves it as it is.
+    address: str = ""
+    """The client's address and port."""
+    local_address: str = ""
+    """The address and port that it connected to."""
+    descriptor: int = -1
+    """The number of its socket."""
+    connected_at: int = 0
+    """Unix microseconds, as all times."""
+    active_at: int = 0
+    """When it last sent something."""
+    blocked: bool = False
+    """Whether it waits for a task."""
+
+    def reset(self) -> None:
+        """Forget all that the client has said about itself, as RESET wants it."""
+        self.protocol = 2
+        self.name = ""
+        self.replies = Replies.ON
+        self.tracking = None
+        self.no_evict = self.no_touch = False

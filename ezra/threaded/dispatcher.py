@@ -1,14 +1,13 @@
 """Commands in, results out: what each command of the protocol asks of the engine.
 
-Writing commands are translated into the engine's operations, and as many of them as stand beside
-one another become one submission: they share one commit. A command of another kind ends such a run,
-because one that looks must see what the commands before it did. Every result is what the command's
-own `reply` understands, or the `EzraError` that takes its place.
+Commands that write are translated into the engine's operations, and as many of them as follow one
+another become one submission: they share one commit. What looks or asks about the server ends such
+a run, because it must see what the commands before it did; what has a fixed answer does not. Every
+result is what the command's own `reply` understands, or the `EzraError` that takes its place.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -16,56 +15,50 @@ from typing import Any, cast
 from ezra.sansio.commands import (
     Command,
     ConnectionCommand,
-    QueueGet,
-    QueueList,
-    QueueSet,
-    XInfoStream,
-    XLen,
+    Exec,
+    PlainCommand,
+    ServerCommand,
     XReadGroup,
 )
-from ezra.sansio.connection import BadCommand
+from ezra.sansio.connection import BadCommand, Read
 from ezra.sansio.errors import EngineError, EzraError
-from ezra.sansio.model import Delivery, QueueSettings
-from ezra.sansio.queue.operations import (
-    Claim,
-    ConfigureQueue,
-    Operation,
-    Outcome,
-    Release,
-    Reread,
-)
+from ezra.sansio.execution import as_step, as_transact, fill, is_for_the_engine
+from ezra.sansio.host import Host
+from ezra.sansio.model import Address, Delivery
+from ezra.sansio.queue.looks import Look
+from ezra.sansio.queue.operations import DeleteQueues, Operation, Outcome, Release, Trim
 from ezra.sansio.session import Session
-from ezra.sansio.translation import as_claim, as_operation, as_reread
+from ezra.sansio.translation import as_claim, as_operation
 from ezra.threaded.clock import Clock
 from ezra.threaded.engine import Engine, Submission
 
-Request = Command[Any] | BadCommand
-"""What a client asked for, or why it could not be understood."""
+PIECE = 1_000
+"""Tasks that one commit removes when a queue is trimmed or deleted: a few milliseconds, for which
+pushes wait. Inside a transaction it is all at once, as that means."""
 
 
 class Dispatcher:
     """Carries out commands on one engine, for any number of threads."""
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Engine, clock: Clock, host: Host) -> None:
         self._engine = engine
         self._clock = clock
-        self._configuring = threading.Lock()
-        """Held from reading a queue's settings until their successors are written."""
+        self._host = host
 
-    def carry_out(self, requests: Sequence[Request], session: Session) -> list[object]:
+    def carry_out(self, requests: Sequence[Read], session: Session) -> list[object]:
         """Return the result, or the error, of each request, in order. None may wait for tasks."""
-        results: list[object] = []
-        run: list[Operation] = []
+        run = _Run(self._engine)
         now = self._clock.now()
         for request in requests:
-            operation = None if isinstance(request, BadCommand) else as_operation(request, now)
+            operation = _as_one_operation(request, now)
             if operation is not None:
-                run.append(operation)
+                run.add(operation)
                 continue
-            results += self._execute(run)
-            run = []
-            results.append(self._answer(request, session))
-        return results + self._execute(run)
+            if not isinstance(request, PlainCommand | BadCommand):
+                run.execute()
+            run.results.append(self._answer(request, session))
+        run.execute()
+        return run.results
 
     def claim(self, command: XReadGroup) -> Submission:
         """Submit a command that may wait for its tasks; its one outcome is the command's result.
@@ -76,69 +69,116 @@ class Dispatcher:
         return self._engine.submit([as_claim(command, self._clock.now())])
 
     def release(self, deliveries: Sequence[Delivery]) -> Outcome:
-        """Undo claims that could not be delivered; return how many tasks were released.
+        """Undo claims that could not be delivered, as `release` does."""
+        return release(self._engine, deliveries)
 
-        An `EzraError` instead of the number: they come back when their leases lapse.
-        """
-        claims = tuple((task.id, task.attempts) for given in deliveries for task in given.tasks)
-        return self._execute([Release(claims)])[0] if claims else 0
-
-    def _execute(self, operations: Sequence[Operation]) -> list[Outcome]:
-        """Return the outcome of each operation; all of them go to disk together."""
-        if not operations:
-            return []
-        try:
-            return self._engine.execute(operations)
-        except EngineError as error:
-            return [error] * len(operations)
-
-    def _answer(self, request: Request, session: Session) -> object:
+    def _answer(self, request: Read, session: Session) -> object:
         """Carry out one request that is not one plain operation."""
         try:
-            if isinstance(request, BadCommand):
-                return request.error
-            if isinstance(request, ConnectionCommand):
-                return request.answer(session)
-            return self._look(request)
+            match request:
+                case BadCommand(error):
+                    return error
+                case ConnectionCommand():
+                    return request.answer(session)
+                case ServerCommand():
+                    return request.answer(self._host, session)
+                case Exec():
+                    return self._transact(request, session)
+                case _:
+                    return self._look_or_clear(request)
         except EzraError as error:
             return error
 
-    def _look(self, command: Command[Any]) -> object:
-        match command:
-            case XLen(address):
-                return self._engine.length(address.queue, dead=address.dead)
-            case XInfoStream(address):
-                info = self._engine.info(address.queue)
-                return info and (info, self._clock.now())
-            case QueueList():
-                return self._engine.queues()
-            case QueueGet(queue):
-                return self._engine.info(queue)
-            case QueueSet():
-                return self._configure(command)
-            case XReadGroup():
-                return self._read_again(command)
-            case _:
-                raise AssertionError(f"{command.SPEC.name} stands in the table without a handler")
-
-    def _configure(self, command: QueueSet) -> Outcome:
-        with self._configuring:
-            info = self._engine.info(command.queue)
-            settings = info.settings if info else QueueSettings()
-            changed = replace(settings, **dict(command.changes))
-            return self._execute([ConfigureQueue(command.queue, changed)])[0]
-
-    def _read_again(self, command: XReadGroup) -> tuple[Delivery, ...]:
-        """Give the worker its own tasks again, then fill up to the count with new ones."""
-        again = self._take(as_reread(command))
-        taken = sum(len(given.tasks) for given in again)
-        if taken == command.count or not command.claims:
-            return again
-        return again + self._take(as_claim(command, self._clock.now(), taken=taken))
-
-    def _take(self, operation: Claim | Reread) -> tuple[Delivery, ...]:
-        """Carry the operation out by itself; raises the `EzraError` that is its outcome."""
-        [outcome] = self._execute([operation])
+    def _transact(self, command: Exec, session: Session) -> object:
+        """Carry out a transaction in which some commands are not the engine's."""
+        transact = as_transact(command, self._clock.now())
+        outcome = execute(self._engine, [transact])[0] if transact.steps else ()
         if isinstance(outcome, EzraError):
-            raise outcome
-        return cast(tuple[Delivery, ...], outcome)
+            return outcome
+        done = cast(tuple[object, ...], outcome)
+        return fill(command, done, lambda each: self._answer(each, session))
+
+    def _look_or_clear(self, command: Command[Any]) -> Outcome:
+        """Answer a command that looks, or that is carried out in pieces."""
+        match as_step(command, self._clock.now()):
+            case Trim() as trim:
+                return self._trim(trim)
+            case DeleteQueues() as delete:
+                return self._delete(delete)
+            case look:
+                return self._engine.look(cast(Look, look))
+
+    def _trim(self, trim: Trim) -> Outcome:
+        """Trim piece by piece, each with a commit of its own; return how many were removed."""
+        removed = 0
+        while True:
+            piece = PIECE if trim.most is None else min(PIECE, trim.most - removed)
+            outcome = execute(self._engine, [replace(trim, most=piece)])[0]
+            if isinstance(outcome, EzraError):
+                return outcome
+            removed += cast(int, outcome)
+            if outcome != piece or removed == trim.most:
+                return removed
+
+    def _delete(self, delete: DeleteQueues) -> Outcome:
+        """Delete queues; what is done in them goes piece by piece before, if they may be deleted.
+
+        The engine has the last word, also about what was pushed meanwhile.
+        """
+        books = [self._engine.info(queue) for queue in delete.queues]
+        if not any(info and (info.waiting or info.in_flight or info.dead) for info in books):
+            for info in filter(None, books):
+                self._trim(Trim(Address(info.name)))
+        return execute(self._engine, [delete])[0]
+
+
+class _Run:
+    """Results in the making: the operations among them are carried out together."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._operations: list[Operation] = []
+        self._places: list[int] = []
+        self.results: list[object] = []
+
+    def add(self, operation: Operation) -> None:
+        """Leave the next place to the operation's outcome."""
+        self._places.append(len(self.results))
+        self._operations.append(operation)
+        self.results.append(None)
+
+    def execute(self) -> None:
+        """Carry out what was added, and put each outcome in its place."""
+        if self._operations:
+            outcomes = execute(self._engine, self._operations)
+            for place, outcome in zip(self._places, outcomes, strict=True):
+                self.results[place] = outcome
+            self._places, self._operations = [], []
+
+
+def _as_one_operation(request: Read, now: int) -> Operation | None:
+    """Return the operation that is all of the request, if it may share its commit with others."""
+    if isinstance(request, BadCommand):
+        return None
+    if isinstance(request, Exec):
+        whole = request.commands and all(map(is_for_the_engine, request.commands))
+        return as_transact(request, now) if whole else None
+    operation = as_operation(request, now)
+    return None if isinstance(operation, Trim | DeleteQueues) else operation
+
+
+def execute(engine: Engine, operations: Sequence[Operation]) -> list[Outcome]:
+    """Return the outcome of each operation; all of them go to disk together."""
+    try:
+        return engine.execute(operations)
+    except EngineError as error:
+        return [error] * len(operations)
+
+
+def release(engine: Engine, deliveries: Sequence[Delivery]) -> Outcome:
+    """Undo claims that could not be delivered; return how many tasks were released.
+
+    An `EzraError` instead of the number: they come back when their leases lapse.
+    """
+    claims = tuple((task.id, task.attempts) for given in deliveries for task in given.tasks)
+    return execute(engine, [Release(claims)])[0] if claims else 0

@@ -1,7 +1,8 @@
 """What every engine promises.
 
-An engine keeps queues of tasks and carries out the operations of `ezra.sansio.queue.operations`,
-each of which says in its own docstring what it means. Two engines exist: `SqliteEngine` keeps its
+An engine keeps queues of tasks, carries out the operations of `ezra.sansio.queue.operations` and
+answers the looks of `ezra.sansio.queue.looks`, each of which says in its own docstring what it
+means. Two engines exist: `SqliteEngine` keeps its
 tasks in a file, `MemoryEngine` is the pure queue under a lock. Both behave alike to the letter; a
 test drives them side by side.
 
@@ -20,8 +21,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import cast
 
+from ezra.sansio.errors import CommandError
 from ezra.sansio.model import QueueInfo
+from ezra.sansio.queue.looks import Answer, Info, Infos, Look
 from ezra.sansio.queue.operations import Operation, Outcome
 
 
@@ -76,16 +80,24 @@ class Engine(ABC):
         return self.submit(operations).wait()
 
     @abstractmethod
-    def length(self, queue: str, *, dead: bool = False) -> int:
-        """Return how many tasks wait in the queue (scheduled ones included), or are dead in it."""
+    def look(self, look: Look) -> Answer:
+        """Return what the look asks for, as of now; its docstring says of which type.
 
-    @abstractmethod
+        Raises:
+            CommandError: the look itself raises it.
+            EngineError: the engine is closed, or the storage cannot be read.
+        """
+
     def info(self, queue: str) -> QueueInfo | None:
         """Return the queue's books, or None where there is no such queue. Does not scan."""
+        try:
+            return cast(QueueInfo, self.look(Info(queue)))
+        except CommandError:
+            return None
 
-    @abstractmethod
     def queues(self) -> list[QueueInfo]:
         """Return the books of all queues, by name."""
+        return list(cast(tuple[QueueInfo, ...], self.look(Infos())))
 
     @abstractmethod
     def sweep(self) -> None:

@@ -5,6 +5,9 @@ out together, wait until that is durable, encode the replies, send once; and whe
 to answer, receive more. A request that may wait for a task comes last in its turn. It is tried
 without waiting first when others stand before it: their replies must not wait with it.
 
+Another thread may break off a wait: a shutdown, CLIENT KILL, CLIENT UNBLOCK. It cancels the
+submission; the connection's own thread then finds out why.
+
 What a reply hands out and nobody can receive is released: the claim never counted. How long that
 may stay unnoticed is in the kernel's hands; `prepare` says what is asked of it.
 """
@@ -15,16 +18,19 @@ import logging
 import socket
 import struct
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from ezra.sansio.commands import XReadGroup
-from ezra.sansio.connection import NEED_DATA, Closed, Connection, Signal
-from ezra.sansio.errors import EngineError, RemoteProtocolError
+from ezra.sansio.connection import NEED_DATA, Closed, Connection, Read, Signal
+from ezra.sansio.errors import CommandError, EngineError, EzraError, RemoteProtocolError, Text
 from ezra.sansio.model import Delivery
 from ezra.sansio.session import Session
-from ezra.threaded.dispatcher import Dispatcher, Request
+from ezra.threaded.clock import Clock
+from ezra.threaded.dispatcher import Dispatcher
+from ezra.threaded.engine import Submission
 from ezra.threaded.watcher import Watcher, has_hung_up
 
 log = logging.getLogger(__name__)
@@ -48,7 +54,10 @@ LINGER_READS = 16
 
 
 class Handler:
-    """Drives one connection: `run` returns when it is over; `stop` may be called by any thread."""
+    """Drives one connection: `run` returns when it is over.
+
+    `stop`, `cut` and `unblock` may be called by any thread.
+    """
 
     def __init__(
         self,
@@ -57,23 +66,36 @@ class Handler:
         connection: Connection,
         dispatcher: Dispatcher,
         watcher: Watcher,
+        clock: Clock,
     ) -> None:
+        self.session = session
+        self.thread: int | None = None
+        """Whose `run` it is, as `threading.get_ident` tells it."""
+        self.commands = 0
+        """How many were carried out."""
+        self.errors = 0
+        """How many of them were answered with an error."""
         self._peer = peer
-        self._session = session
         self._connection = connection
         self._dispatcher = dispatcher
         self._watcher = watcher
+        self._clock = clock
         self._stopping = False
+        self._lock = threading.Lock()
+        self._waiting_for: Submission | None = None
+        """While the client is blocked. This and the next: under the lock."""
+        self._unblocked_by_error = False
 
     def run(self) -> None:
         """Serve the client until either side ends it. Closing the socket is left to the caller."""
+        self.thread = threading.get_ident()
         try:
             prepare(self._peer)
             while not self._stopping and self._turn():
                 pass
             self._part()
         except OSError as error:
-            log.debug("client %d: %s", self._session.id, error)
+            log.debug("client %d: %s", self.session.id, error)
 
     def stop(self) -> None:
         """Have the connection end after the turn that it is in."""
@@ -86,11 +108,27 @@ class Handler:
         self._stopping = True
         with suppress(OSError):
             self._peer.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            submission = self._waiting_for
+        if submission:
+            submission.cancel()
+
+    def unblock(self, *, error: bool) -> bool:
+        """End the client's wait for a task with null, or with an error; tell whether it waited."""
+        with self._lock:
+            submission = self._waiting_for
+            if submission is None:
+                return False
+            self._unblocked_by_error = error
+        submission.cancel()
+        return True
 
     def _turn(self) -> bool:
         """Answer what has arrived, or receive more; tell whether there is a next turn."""
         requests, end = self._arrived()
         if requests:
+            self.commands += len(requests)
+            self.session.active_at = self._clock.now()
             self._answer(requests)
         if isinstance(end, RemoteProtocolError):
             self._peer.sendall(self._connection.send(end))
@@ -101,9 +139,9 @@ class Handler:
             self._connection.receive_data(self._peer.recv(RECEIVE_SIZE))
         return True
 
-    def _arrived(self) -> tuple[list[Request], Signal | Closed | RemoteProtocolError]:
+    def _arrived(self) -> tuple[list[Read], Signal | Closed | RemoteProtocolError]:
         """Return every request that is complete, and why there are no more just now."""
-        requests: list[Request] = []
+        requests: list[Read] = []
         while True:
             try:
                 event = self._connection.next_event()
@@ -113,15 +151,15 @@ class Handler:
                 return requests, event
             requests.append(event)
 
-    def _answer(self, requests: Sequence[Request]) -> None:
+    def _answer(self, requests: Sequence[Read]) -> None:
         """Carry the requests out together and send their replies."""
         *before, last = requests
         if not isinstance(last, XReadGroup) or last.block is None:
-            self._send(self._dispatcher.carry_out(requests, self._session))
+            self._send(self._dispatcher.carry_out(requests, self.session))
             return
         if before:
             at_once = replace(last, block=None)
-            results = self._dispatcher.carry_out([*before, at_once], self._session)
+            results = self._dispatcher.carry_out([*before, at_once], self.session)
             if results[-1] != ():
                 self._send(results)
                 return
@@ -138,11 +176,32 @@ class Handler:
             if submission.settle():
                 results = submission.wait()
             else:
-                with self._watcher.watching(self._peer, submission):
+                with self._blocked(submission):
                     results = submission.wait()
+                results = self._unless_unblocked(results)
         except EngineError as error:
             results = [error]
         self._send(results, only_if_there=True)
+
+    @contextmanager
+    def _blocked(self, submission: Submission) -> Iterator[None]:
+        """Meanwhile, the client is blocked, and is noticed if it goes."""
+        with self._lock:
+            self._waiting_for = submission
+            self._unblocked_by_error = False
+        self.session.blocked = True
+        try:
+            with self._watcher.watching(self._peer, submission):
+                yield
+        finally:
+            self.session.blocked = False
+            with self._lock:
+                self._waiting_for = None
+
+    def _unless_unblocked(self, results: Sequence[object]) -> Sequence[object]:
+        """Return what the wait came to: nothing becomes an error for a client that was so told."""
+        told = self._unblocked_by_error and results == [()]
+        return [CommandError(Text.UNBLOCKED)] if told else results
 
     def _send(self, results: Sequence[object], *, only_if_there: bool = False) -> None:
         """Send the replies in one piece; release what they hand out if that cannot be done.
@@ -150,6 +209,7 @@ class Handler:
         A client that hangs up can still be sent to, its kernel throws the bytes away. After a wait
         that is likely enough to be asked first (`only_if_there`).
         """
+        self.errors += sum([isinstance(result, EzraError) for result in results])
         replies = b"".join([self._connection.send(result) for result in results])
         try:
             if only_if_there and has_hung_up(self._peer):
@@ -162,7 +222,7 @@ class Handler:
     def _release(self, deliveries: Sequence[Delivery]) -> None:
         if deliveries:
             released = self._dispatcher.release(deliveries)
-            log.info("client %d is gone; tasks released: %s", self._session.id, released)
+            log.info("client %d is gone; tasks released: %s", self.session.id, released)
 
     def _part(self) -> None:
         """Say the last word and wait shortly for the client's own end.

@@ -19,7 +19,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ezra.sansio.errors import CommandError, EngineClosed, Text
-from ezra.sansio.model import FOREVER, SECOND, Defaults, Delivery, QueueInfo
+from ezra.sansio.model import FOREVER, SECOND, Defaults, Delivery
+from ezra.sansio.queue.looks import Answer, Look
 from ezra.sansio.queue.machine import QueueMachine, Waiting
 from ezra.sansio.queue.operations import Claim, Operation, Outcome
 from ezra.threaded.clock import Clock
@@ -58,29 +59,15 @@ class MemoryEngine(Engine):
             self._settle()
             return submission
 
-    def length(self, queue: str, *, dead: bool = False) -> int:
-        """Return how many tasks wait in the queue (scheduled ones included), or are dead in it."""
+    def look(self, look: Look) -> Answer:
+        """Return what the look asks for, as of now."""
         with self._lock:
             self._check_open()
-            self._machine.advance(self._clock.now())
-            self._settle()
-            return self._machine.length(queue, dead=dead)
-
-    def info(self, queue: str) -> QueueInfo | None:
-        """Return the queue's books, or None where there is no such queue."""
-        with self._lock:
-            self._check_open()
-            info = self._machine.info(queue, self._clock.now())
-            self._settle()
-            return info
-
-    def queues(self) -> list[QueueInfo]:
-        """Return the books of all queues, by name."""
-        with self._lock:
-            self._check_open()
-            queues = self._machine.queues(self._clock.now())
-            self._settle()
-            return queues
+            try:
+                return self._machine.look(look, self._clock.now())
+            finally:
+                # To look lets time pass, whether or not the look itself finds what it asks for.
+                self._settle()
 
     def sweep(self) -> None:
         """Do now what is due now."""

@@ -14,7 +14,6 @@ import logging
 import socket
 import socketserver
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -24,10 +23,12 @@ from ezra.sansio.resp.encoder import encode
 from ezra.sansio.resp.limits import Limits
 from ezra.sansio.resp.values import SimpleError
 from ezra.sansio.session import ServerIdentity, Session
+from ezra.threaded.clients import Clients
 from ezra.threaded.clock import Clock
 from ezra.threaded.dispatcher import Dispatcher
 from ezra.threaded.engine import Engine
 from ezra.threaded.handler import Handler
+from ezra.threaded.host import ServerHost
 from ezra.threaded.settings import Settings
 from ezra.threaded.watcher import Watcher
 from ezra.version import VERSION
@@ -67,14 +68,12 @@ class Server(socketserver.ThreadingTCPServer):
             StartError: the address cannot be resolved or bound.
         """
         self._engine = engine
-        self._dispatcher = Dispatcher(engine, clock)
+        self._clock = clock
         self._max_clients = settings.max_clients
         self._limits = Limits(max_bulk=settings.max_payload_bytes)
         self._identity = ServerIdentity(VERSION)
         self._numbers = itertools.count(1)
-        self._changed = threading.Condition()
-        self._handlers: dict[socket.socket, Handler] = {}
-        """One for each client that is served. Under `_changed`."""
+        self._clients = Clients()
         self._stopping = threading.Event()
         self._short_of: str | None = None
         try:
@@ -83,6 +82,8 @@ class Server(socketserver.ThreadingTCPServer):
         except OSError as error:
             where = show_address(settings.host, settings.port)
             raise StartError(f"cannot serve {where}: {error.strerror}") from error
+        host = ServerHost(settings, self.address, engine, clock, self._clients)
+        self._dispatcher = Dispatcher(engine, clock, host)
         self._watcher = Watcher()
         self._accepting = threading.Thread(
             target=self.serve_forever, name="ezra-accept", daemon=True
@@ -97,8 +98,7 @@ class Server(socketserver.ThreadingTCPServer):
     @property
     def clients(self) -> int:
         """How many are connected."""
-        with self._changed:
-            return len(self._handlers)
+        return len(self._clients)
 
     def start(self) -> None:
         """Accept clients from now on, in a thread."""
@@ -116,20 +116,11 @@ class Server(socketserver.ThreadingTCPServer):
         self.shutdown()
         self.server_close()
         self._engine.drain()
-        self._tell_all(Handler.stop)
-        if not self._all_gone(GRACE):
-            self._tell_all(Handler.cut)
-            self._all_gone(FAREWELL)
+        self._clients.tell_all(Handler.stop)
+        if not self._clients.all_gone(GRACE):
+            self._clients.tell_all(Handler.cut)
+            self._clients.all_gone(FAREWELL)
         self._watcher.close()
-
-    def _tell_all(self, order: Callable[[Handler], None]) -> None:
-        with self._changed:
-            for handler in self._handlers.values():
-                order(handler)
-
-    def _all_gone(self, patience: float) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._handlers, patience)
 
     # From here on: what socketserver calls for each client, in this order.
 
@@ -149,16 +140,18 @@ class Server(socketserver.ThreadingTCPServer):
         if self.clients < self._max_clients:
             return True
         log.warning("client %s refused: max-clients (%d) reached", client_address, self.clients)
+        self._clients.reject()
         refuse(request)
         return False
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start the client's thread, or refuse it when there is none to be had."""
-        session = Session(next(self._numbers), self._identity)
+        session = self._session_for(request, client_address)
         connection = Connection(session, self._limits)
-        handler = Handler(request, session, connection, self._dispatcher, self._watcher)
-        with self._changed:
-            self._handlers[request] = handler
+        handler = Handler(
+            request, session, connection, self._dispatcher, self._watcher, self._clock
+        )
+        self._clients.add(request, handler)
         try:
             super().process_request(request, client_address)
         except RuntimeError as error:
@@ -169,20 +162,29 @@ class Server(socketserver.ThreadingTCPServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve the client to its end, in its own thread."""
         log.debug("client %s connected", client_address)
-        with self._changed:
-            handler = self._handlers[request]
-        handler.run()
+        self._clients.handler(request).run()
 
     def close_request(self, request: Any) -> None:
         """Close the client's socket and forget it."""
         super().close_request(request)
-        with self._changed:
-            self._handlers.pop(request, None)
-            self._changed.notify_all()
+        self._clients.remove(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's
         """Log what should not have happened; it ends this client's connection and no other."""
         log.exception("client %s: an error in the server ended its connection", client_address)
+
+    def _session_for(self, peer: socket.socket, peer_address: Address) -> Session:
+        """Return the session of a client that has just come."""
+        now = self._clock.now()
+        return Session(
+            next(self._numbers),
+            self._identity,
+            address=show_address(*peer_address[:2]),
+            local_address=show_address(*peer.getsockname()[:2]),
+            descriptor=peer.fileno(),
+            connected_at=now,
+            active_at=now,
+        )
 
     def _pause(self, shortage: str) -> None:
         """Leave clients in the backlog for a moment; log the first of a row."""

@@ -8,7 +8,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ezra.sansio.model import Address, Claimed, Defaults, Delivery, NewTask
+from ezra.sansio.model import Address, Claimed, Dedup, Defaults, Delivery, NewTask
+from ezra.sansio.queue.dedup import Remembered
+from ezra.sansio.queue.looks import Length
 from ezra.sansio.queue.operations import Claim, Operation, Outcome, Push
 from ezra.sansio.queue.task import Task
 from ezra.threaded.sqlite.database import DATABASE_FILE
@@ -45,7 +47,33 @@ def stored_tasks(directory: Path) -> list[Task]:
     """
     with by_hand(directory) as connection:
         rows = connection.execute(statement).fetchall()
-    return [to_task(row, row[19], row[17], row[18]) for row in rows]
+    return [to_task(row, row[20], row[18], row[19]) for row in rows]
+
+
+def stored_keys(directory: Path) -> list[Remembered]:
+    """Return every key that tells repeated pushes, by the id of its first push."""
+    statement = """
+        SELECT task_id, name, producer, key, limited, until
+        FROM dedup_keys JOIN queues ON queues.id = queue_id ORDER BY task_id
+    """
+    with by_hand(directory) as connection:
+        rows = connection.execute(statement).fetchall()
+    return [
+        Remembered(task_id, queue, Dedup(producer, key, limited=limited == 1), until)
+        for task_id, queue, producer, key, limited, until in rows
+    ]
+
+
+def stored_groups(directory: Path) -> dict[str, set[str]]:
+    """Return the names of each queue's groups, for all queues."""
+    statement = """
+        SELECT queues.name, groups.name FROM queues LEFT JOIN groups ON queue_id = queues.id
+    """
+    found: dict[str, set[str]] = {}
+    with by_hand(directory) as connection:
+        for queue, group in connection.execute(statement):
+            found.setdefault(queue, set()).update([group] if group else [])
+    return found
 
 
 def counted_books(directory: Path) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
@@ -73,6 +101,13 @@ def take(
 ) -> tuple[Claimed, ...]:
     """Claim what there is and return it."""
     return claimed(one(engine, Claim((Address(queue, dead),), "ann", count)))
+
+
+def length(engine: SqliteEngine, queue: str, *, dead: bool = False) -> int:
+    """Return how many tasks wait in a queue, or are dead in it."""
+    answer = engine.look(Length(Address(queue, dead)))
+    assert isinstance(answer, int), answer
+    return answer
 
 
 def one(engine: SqliteEngine, operation: Operation) -> Outcome:

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -29,22 +30,43 @@ from hypothesis.stateful import (
 )
 
 from ezra.sansio.errors import CommandError
+from ezra.sansio.model import Address, NewTask
+from ezra.sansio.queue.looks import Answer, Details, Infos, Look, Names
 from ezra.sansio.queue.machine import QueueMachine, Waiting
-from ezra.sansio.queue.operations import Claim, Operation, Outcome
+from ezra.sansio.queue.operations import Claim, CreateQueue, Operation, Outcome, Push
 from ezra.threaded.engine import Submission
 from ezra.threaded.memory_engine import MemoryEngine
 from ezra.threaded.sqlite.calls import Call, rounds
 from ezra.threaded.sqlite.engine import SqliteEngine
+from ezra.threaded.sqlite.writer import TAKERS
 from tests.property.fake_clock import FakeClock
-from tests.property.operations import DEFAULTS, operations, time_steps
-from tests.property.sqlite_worlds import counted_books, stored_tasks
+from tests.property.operations import (
+    DEFAULTS,
+    GROUPS,
+    QUEUES,
+    WORKERS,
+    looks,
+    operations,
+    time_steps,
+)
+from tests.property.sqlite_worlds import counted_books, stored_groups, stored_keys, stored_tasks
 
 FAR = 10**15
 """A scheduler's pause that is never over: what falls due has to be known, not looked for."""
 
 
-WAITS = CommandError("the claim waits")
-"""Stands for the outcome of a claim that has none yet."""
+class Model(QueueMachine):
+    """The pure queue, which can be told to serve those who wait only when it is told to."""
+
+    patient = False
+
+    def _serve(self) -> None:
+        if not self.patient:
+            super()._serve()
+
+    def serve(self) -> None:
+        """Serve those who wait now."""
+        super()._serve()
 
 
 @dataclass
@@ -55,8 +77,7 @@ class Parked:
     """The outcomes of what was submitted with it."""
     submission: Submission
     in_memory: Submission | None
-    claim: Claim | None = None
-    ticket: int = 0
+    ticket: int
 
     def answered(self, deliveries: Outcome) -> None:
         """Assert that it has been answered in the engines."""
@@ -69,16 +90,26 @@ class Parked:
 class Agreement(RuleBasedStateMachine):
     """Drives the three side by side."""
 
-    @initialize()
-    def start(self) -> None:
-        """Everything begins empty, at the same moment."""
+    @initialize(empty=st.booleans())
+    def start(self, empty: bool) -> None:
+        """Everything begins at the same moment, empty or with work under way."""
         self.directory = Path(tempfile.mkdtemp(prefix="ezra-agreement-"))
         self.clock = FakeClock()
-        self.model = QueueMachine(DEFAULTS)
+        self.model = Model(DEFAULTS)
         self.memory = MemoryEngine(DEFAULTS, self.clock, scheduler=FAR)
         self.open()
         self.parked: list[Parked] = []
         self.apart = False
+        if not empty:
+            self.begin()
+
+    def begin(self) -> None:
+        """Make groups, and tasks of which some are in flight."""
+        for queue in QUEUES:
+            self.batch([[CreateQueue(queue, GROUPS[0])]])
+            for _ in range(3):
+                self.batch([[Push(queue, NewTask(b"p"))]])
+            self.batch([[Claim((Address(queue),), WORKERS[0], 2, group=GROUPS[0])]])
 
     def open(self) -> None:
         """Open the file."""
@@ -113,6 +144,12 @@ class Agreement(RuleBasedStateMachine):
         last = operations(tasks, now, may_wait=True).map(lambda operation: [operation])
         line = st.tuples(before, last).map(lambda parts: parts[0] + parts[1])
         self.batch([data.draw(line) for _ in range(lines)])
+
+    @rule(data=st.data())
+    def one_look(self, data: st.DataObject) -> None:
+        """Any question."""
+        self.time_passes(0)
+        self.compare_look(data.draw(looks(self.model.tasks())))
 
     @rule(step=time_steps)
     def time_passes(self, step: int) -> None:
@@ -175,25 +212,31 @@ class Agreement(RuleBasedStateMachine):
         self.engine.sweep()
         self.model.advance(now)
         self.compare_woken()
-        books = self.model.queues(now)
-        assert self.engine.queues() == books
-        assert [self.engine.info(info.name) for info in books] == books
-        if not self.apart:
-            assert self.memory.queues() == books
         assert stored_tasks(self.directory) == self.model.tasks()
+        state = self.model._state
+        keys = [replace(key, dedup=replace(key.dedup, ttl=None)) for key in state.ledger.kept()]
+        assert stored_keys(self.directory) == keys
+        groups = {shelf.name: set(shelf.books.groups) for shelf in state.store.shelves()}
+        assert stored_groups(self.directory) == groups
         kept, counted = counted_books(self.directory)
         assert kept == counted
-        for info in books:
-            for dead in (False, True):
-                length = self.model.length(info.name, dead=dead)
-                assert self.engine.length(info.name, dead=dead) == length
+        self.compare_look(Names())
+        self.compare_look(Infos())
+        for queue in groups:
+            self.compare_look(Details(queue, None))
+
+    def compare_look(self, look: Look) -> None:
+        """All three answer a look alike."""
+        expected = answered(lambda: self.model.look(look, self.clock.now()))
+        assert answered(lambda: self.engine.look(look)) == expected
+        if not self.apart:
+            assert answered(lambda: self.memory.look(look)) == expected
 
     def batch(self, lines: Sequence[Sequence[Operation]]) -> None:
         """Submit the lines so that one batch takes them all, and let the model do the same.
 
         In a batch the SQLite engine sorts operations of different submissions by kind, and serves
-        who waits when it comes to the claims, and at its end. The model is told to do so, too: its
-        waiters leave at the beginning and come again, in their order, where their turn is.
+        who waits when it comes to those who take, and at its end. The model is told to do so, too.
         """
         now = self.clock.now()
         self.model.advance(now)
@@ -201,12 +244,17 @@ class Agreement(RuleBasedStateMachine):
         in_memory = self.in_memory(lines)
         self.engine.sweep()
         self.compare_woken()
-        expected = self.in_the_model(lines, submissions, in_memory, now)
+        expected = self.in_the_model(lines, now)
         for submission, outcomes, memory in zip(submissions, expected, in_memory, strict=True):
-            if outcomes is not None:
-                assert plain(submission.wait()) == plain(outcomes)
-                if memory is not None:
-                    assert plain(memory.wait()) == plain(outcomes)
+            if isinstance(outcomes[-1], Waiting):
+                parked = Parked(outcomes[:-1], submission, memory, outcomes[-1].ticket)
+                self.parked.append(parked)
+                continue
+            assert plain(submission.wait()) == plain(outcomes)
+            if memory is not None:
+                assert plain(memory.wait()) == plain(outcomes)
+        self.parked.sort(key=lambda parked: parked.ticket)
+        self.compare_woken()
 
     def in_memory(self, lines: Sequence[Sequence[Operation]]) -> list[Submission | None]:
         """Have the in-memory engine do the same, as long as its order can be the same.
@@ -220,71 +268,27 @@ class Agreement(RuleBasedStateMachine):
             return [None for _ in lines]
         return [self.memory.submit(lines[0])]
 
-    def in_the_model(
-        self,
-        lines: Sequence[Sequence[Operation]],
-        submissions: list[Submission],
-        in_memory: list[Submission | None],
-        now: int,
-    ) -> list[list[Outcome] | None]:
-        """Return what each line is answered, None where its last claim waits."""
+    def in_the_model(self, lines: Sequence[Sequence[Operation]], now: int) -> list[list[Any]]:
+        """Return what each operation of each line is answered; a claim may be `Waiting`."""
         calls = [[Call(operation) for operation in line] for line in lines]
-        waiting = self.lift()
-        for kind, group in rounds(calls):
-            if kind is Claim:
-                self.apply(waiting, now)
-            self.apply(group, now)
-            waiting += [call for call in group if call.outcome is WAITS]
-        self.apply(waiting, now)
-        for line, submission, memory in zip(calls, submissions, in_memory, strict=True):
-            if line[-1].outcome is WAITS:
-                before = [call.outcome for call in line[:-1]]
-                self.claims[line[-1]] = Parked(before, submission, memory)
-        self.lower(waiting, now)
-        outcomes = [[call.outcome for call in line] for line in calls]
-        return [None if line[-1] is WAITS else line for line in outcomes]
+        answers: dict[Call, object] = {}
+        self.model.patient = True
+        for kind, run in rounds(calls):
+            if kind in TAKERS:
+                self.model.serve()
+            for call in run:
+                answers[call] = self.applied(call.operation, now)
+        self.model.serve()
+        self.model.patient = False
+        return [[answers[call] for call in line] for line in calls]
 
-    def lift(self) -> list[Call]:
-        """Take all who wait out of the model, and return them in their order."""
-        waiting = []
-        self.claims = {}
-        for parked in self.parked:
-            self.model.cancel(parked.ticket)
-            assert parked.claim is not None
-            call = Call(parked.claim)
-            call.outcome = WAITS
-            self.claims[call] = parked
-            waiting.append(call)
-        return waiting
-
-    def lower(self, waiting: list[Call], now: int) -> None:
-        """Put those who still wait back into the model; the others have been answered."""
-        for call in waiting:
-            parked = self.claims.get(call)
-            if call.outcome is WAITS and parked is not None:
-                answer = self.model.apply(call.operation, now)
-                assert isinstance(answer, Waiting)
-                assert isinstance(call.operation, Claim)
-                parked.claim, parked.ticket = call.operation, answer.ticket
-            elif parked is not None:
-                parked.answered(call.outcome)
-        self.parked = [self.claims[call] for call in waiting if call.outcome is WAITS]
-
-    def apply(self, calls: Sequence[Call], now: int) -> None:
-        """Have the model carry the calls out; a claim that has to wait is taken out again."""
-        for call in calls:
-            if call.outcome not in (None, WAITS):
-                continue
-            try:
-                answer = self.model.apply(call.operation, now)
-            except CommandError as error:
-                call.outcome = error
-                continue
-            if isinstance(answer, Waiting):
-                self.model.cancel(answer.ticket)
-                call.outcome = WAITS
-            else:
-                call.outcome = answer
+    def applied(self, operation: Operation | Look, now: int) -> object:
+        """Return what the model answers to an operation."""
+        assert isinstance(operation, Operation)
+        try:
+            return self.model.apply(operation, now)
+        except CommandError as error:
+            return error
 
     def compare_woken(self) -> None:
         """Whoever was answered in the model by the passing of time is answered in the engines."""
@@ -297,6 +301,14 @@ class Agreement(RuleBasedStateMachine):
 def plain(outcomes: list[Outcome]) -> list[object]:
     """Return outcomes that can be compared: errors by their kind and text."""
     return [(type(one), str(one)) if isinstance(one, Exception) else one for one in outcomes]
+
+
+def answered(look: Callable[[], Answer]) -> object:
+    """Return what a look answers, or its error in a form that can be compared."""
+    try:
+        return look()
+    except CommandError as error:
+        return str(error)
 
 
 def test_the_engines_agree_with_the_pure_queue() -> None:

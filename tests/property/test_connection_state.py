@@ -9,15 +9,34 @@ import pytest
 from ezra.sansio.connection_state import CLOSING, DEAF, TRANSITIONS, Input, State, transition
 from ezra.sansio.errors import LocalProtocolError
 
+IN_ANY_CASE = {
+    Input.BARRIER: State.HELD,
+    Input.QUIT: State.LEAVING,
+    Input.END: State.ENDED,
+    Input.GARBAGE: State.ERROR,
+    Input.LOST: State.CLOSED,
+}
 LEGAL = {
     State.OPEN: {
         Input.COMMAND: State.OPEN,
-        Input.BARRIER: State.HELD,
-        Input.QUIT: State.LEAVING,
+        Input.BAD: State.OPEN,
+        Input.BEGIN: State.COLLECTING,
         Input.ANSWERED: State.OPEN,
-        Input.END: State.ENDED,
-        Input.GARBAGE: State.ERROR,
-        Input.LOST: State.CLOSED,
+        **IN_ANY_CASE,
+    },
+    State.COLLECTING: {
+        Input.COMMAND: State.COLLECTING,
+        Input.BAD: State.SPOILED,
+        Input.FINISH: State.OPEN,
+        Input.ANSWERED: State.COLLECTING,
+        **IN_ANY_CASE,
+    },
+    State.SPOILED: {
+        Input.COMMAND: State.SPOILED,
+        Input.BAD: State.SPOILED,
+        Input.FINISH: State.OPEN,
+        Input.ANSWERED: State.SPOILED,
+        **IN_ANY_CASE,
     },
     State.HELD: {Input.ANSWERED: State.OPEN, Input.LOST: State.CLOSED},
     State.LEAVING: {Input.ANSWERED: State.CLOSED, Input.LOST: State.CLOSED},
@@ -55,5 +74,6 @@ def test_every_state_is_reached() -> None:
 
 def test_what_states_mean() -> None:
     """Where nothing more is read nothing is kept; only where commands may come does one stay."""
-    assert set(State) - CLOSING == {State.OPEN, State.HELD, State.LEAVING}
-    assert set(State) - DEAF == {State.OPEN, State.HELD, State.ENDED}
+    reading = {State.OPEN, State.COLLECTING, State.SPOILED}
+    assert set(State) - CLOSING == reading | {State.HELD, State.LEAVING}
+    assert set(State) - DEAF == reading | {State.HELD, State.ENDED}

@@ -16,7 +16,17 @@ import pytest
 
 from ezra.sansio.errors import CommandError, EngineClosed, Text
 from ezra.sansio.model import FOREVER, SECOND, Address, Defaults, Delivery, NackMode, NewTask
-from ezra.sansio.queue.operations import Ack, Claim, CreateQueue, Nack, Operation, Outcome, Push
+from ezra.sansio.queue.looks import Info, Length
+from ezra.sansio.queue.operations import (
+    Ack,
+    Claim,
+    CreateQueue,
+    Nack,
+    Operation,
+    Outcome,
+    Push,
+    Transact,
+)
 from ezra.threaded.clock import SystemClock
 from ezra.threaded.engine import Submission
 from ezra.threaded.memory_engine import MemoryEngine, _MemorySubmission
@@ -103,7 +113,7 @@ def test_an_operation_that_fails_fails_alone(engine: MemoryEngine) -> None:
     assert isinstance(after, int)
     assert isinstance(error, CommandError)
     assert str(error) == Text.XGROUP_NEEDS_QUEUE
-    assert engine.length("q") == 2
+    assert engine.look(Length(Q)) == 2
 
 
 def test_reading_does_what_is_due_first(engine: MemoryEngine, clock: FakeClock) -> None:
@@ -114,11 +124,40 @@ def test_reading_does_what_is_due_first(engine: MemoryEngine, clock: FakeClock) 
     assert info is not None
     assert (info.ready, info.in_flight) == (1, 0)
     assert engine.queues() == [info]
-    assert (engine.length("q"), engine.length("q", dead=True)) == (1, 0)
+    assert (engine.look(Length(Q)), engine.look(Length(DEAD))) == (1, 0)
     assert engine.info("other") is None
 
 
-@pytest.mark.parametrize("read", [lambda engine: engine.info("q"), lambda engine: engine.queues()])
+def test_a_look_that_finds_nothing_says_so(engine: MemoryEngine) -> None:
+    """As the error that the look names; the engine goes on."""
+    with pytest.raises(CommandError) as error:
+        engine.look(Info("q"))
+    assert str(error.value) == Text.NO_SUCH_KEY
+    assert engine.look(Length(Q)) == 0
+
+
+def test_a_transaction_is_one_operation_of_a_submission(
+    engine: MemoryEngine, threads: ThreadPoolExecutor
+) -> None:
+    """It answers for all its steps, or is undone alone; who waits is woken when it is over."""
+    waiting = waiting_for(engine, threads)
+    missing = CreateQueue("none", create=False)
+    failed, answers = engine.execute([Transact((PUSH, missing)), Transact((PUSH, Length(Q)))])
+    assert str(failed) == Text.ROLLED_BACK.format(error=Text.XGROUP_NEEDS_QUEUE)
+    assert isinstance(answers, tuple)
+    task_id, length = answers
+    assert length == 1
+    assert ids(waiting.result()) == [task_id]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda engine: engine.info("q"),
+        lambda engine: engine.queues(),
+        lambda engine: engine.info("there is none"),
+    ],
+)
 def test_a_reader_that_lets_something_fall_due_wakes_who_waits(
     read: Callable[[MemoryEngine], object],
 ) -> None:
@@ -346,7 +385,7 @@ def test_closing_answers_who_waits_and_leaves_no_thread(threads: ThreadPoolExecu
     [
         lambda engine: engine.submit([PUSH]),
         lambda engine: engine.execute([]),
-        lambda engine: engine.length("q"),
+        lambda engine: engine.look(Length(Q)),
         lambda engine: engine.info("q"),
         lambda engine: engine.queues(),
         lambda engine: engine.sweep(),
@@ -435,7 +474,7 @@ def test_eight_producers_and_eight_workers_do_each_task_exactly_once(
     for _ in range(1600):
         everything_done.acquire()
     pushed = [task_id for each in producers for task_id in each.result()]
-    assert in_flight(engine) == engine.length("q") == 0
+    assert in_flight(engine) == engine.look(Length(Q)) == 0
     engine.drain()
     done = [task_id for each in workers for task_id in each.result()]
     engine.close()

@@ -21,7 +21,7 @@ from ezra.sansio.errors import (
     StorageBusy,
     StorageFull,
 )
-from ezra.sansio.model import FOREVER, SECOND, Address, NewTask, QueueSettings
+from ezra.sansio.model import FOREVER, SECOND, Address, NewTask
 from ezra.sansio.queue.operations import (
     Ack,
     Claim,
@@ -42,6 +42,7 @@ from tests.property.sqlite_worlds import (
     by_hand,
     claimed,
     engine_in,
+    length,
     make_faulty,
     number,
     one,
@@ -77,7 +78,7 @@ def error_of(code: int) -> sqlite3.OperationalError:
 
 KINDS: list[Operation] = [
     CreateQueue("q"),
-    ConfigureQueue("q", QueueSettings()),
+    ConfigureQueue("q", ()),
     Push("q", NewTask()),
     Ack("q", ()),
     Nack("q", ()),
@@ -156,7 +157,7 @@ def test_a_payload_that_sqlite_refuses_fails_alone(engine: SqliteEngine) -> None
     ]
     assert number(small.wait()[0]) > 0
     assert isinstance(big.wait()[0], CommandError)
-    assert engine.length("q") == 1
+    assert length(engine, "q") == 1
 
 
 def test_a_parked_claim_that_cannot_be_stored_harms_nobody(engine: SqliteEngine) -> None:
@@ -190,7 +191,7 @@ def test_after_an_io_error_nothing_is_acknowledged(tmp_path: Path, statement: st
     assert len(told) == 1
     engine.close()
     with engine_in(tmp_path) as engine:
-        assert engine.length("q") == 0
+        assert length(engine, "q") == 0
 
 
 def test_what_nobody_understands_is_an_unknown_outcome(tmp_path: Path) -> None:
@@ -214,7 +215,7 @@ def test_a_full_disk_is_survived(tmp_path: Path) -> None:
         connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
         with pytest.raises(StorageFull):
             one(engine, Push("other", NewTask(b"x" * 100_000)))
-        assert engine.length("other") == 0
+        assert length(engine, "other") == 0
         connection.execute("PRAGMA max_page_count = 1000000").fetchall()
         task = push(engine, "other")
         assert [held.id for held in claimed(parked.wait()[0])] == [task]
@@ -413,7 +414,7 @@ def test_a_claim_of_several_queues_waits_in_all_of_them(engine: SqliteEngine) ->
     (delivery,) = both.wait()[0]
     assert delivery.source == Address("low")
     assert len(claimed(one_only.wait()[0])) == 1
-    assert engine.length("high") == 1
+    assert length(engine, "high") == 1
 
 
 def test_a_deadline_is_kept_and_the_task_stays(engine: SqliteEngine, clock: FakeClock) -> None:
@@ -489,7 +490,7 @@ def test_close_finishes_what_was_submitted(tmp_path: Path) -> None:
         engine.close()
         assert number(submission.wait()[0]) > 0
         assert waiting.wait() == [()]
-        for refused in (lambda: engine.submit([]), lambda: engine.length("q"), engine.sweep):
+        for refused in (lambda: engine.submit([]), lambda: length(engine, "q"), engine.sweep):
             with pytest.raises(EngineClosed):
                 refused()
         engine.close()

@@ -21,7 +21,6 @@ from ezra.sansio.model import (
     Address,
     Defaults,
     NewTask,
-    QueueSettings,
     Status,
 )
 from ezra.sansio.queue.lifecycle import RESTARTED
@@ -38,6 +37,7 @@ from tests.property.sqlite_worlds import (
     by_hand,
     claimed,
     engine_in,
+    length,
     make_faulty,
     number,
     one,
@@ -73,7 +73,7 @@ def test_a_start_says_what_was_recovered(tmp_path: Path) -> None:
         take(engine)
         take(engine, "r")
     with engine_in(tmp_path) as engine:
-        assert engine.recovered == Recovered(1, put_back=1, died=1, queues=2, waiting=2, dead=1)
+        assert engine.recovered == Recovered(2, put_back=1, died=1, queues=2, waiting=2, dead=1)
         died, put_back, _ = stored_tasks(tmp_path)
         assert (died.status, put_back.status) == (Status.DEAD, Status.AVAILABLE)
         assert died.last_error == put_back.last_error == RESTARTED
@@ -305,7 +305,7 @@ def test_a_lease_that_has_lapsed_is_not_held_before_its_sweep(tmp_path: Path) ->
     clock.advance(DEFAULTS.visibility_timeout)
     assert one(engine, Nack("q", ids)) == 0
     engine.sweep()
-    assert engine.length("q") == count
+    assert length(engine, "q") == count
     engine.close()
 
 
@@ -325,6 +325,20 @@ def test_retention_removes_done_tasks_only(tmp_path: Path) -> None:
         assert [task.id for task in stored_tasks(tmp_path)] == tasks[1:]
         with by_hand(tmp_path) as connection:
             assert connection.execute("SELECT count(*) FROM payloads").fetchone() == (3,)
+
+
+def test_a_done_task_falls_due_over_a_sweep_and_a_restart(tmp_path: Path) -> None:
+    """The timer knows when retention has its first one to remove, in whichever queue."""
+    clock = FakeClock()
+    with engine_in(tmp_path, clock, Defaults(retention=SECOND)) as engine:
+        push(engine, "empty")
+        one(engine, Ack("q", (push(engine),)))
+        one(engine, Claim((Address("q"),), "ann", done_at_once=True))
+        assert engine._writer.due == START + SECOND
+        engine.sweep()
+        assert engine._writer.due == START + SECOND
+    with engine_in(tmp_path, clock, Defaults(retention=SECOND)) as engine:
+        assert engine._writer.due == START + SECOND
 
 
 def test_without_retention_done_tasks_stay(tmp_path: Path) -> None:
@@ -405,7 +419,7 @@ def test_reads_go_on_beside_a_commit(tmp_path: Path) -> None:
     with engine_in(tmp_path) as engine:
         push(engine)
         engine._writer.connection.execute("BEGIN IMMEDIATE")
-        assert engine.length("q") == 1
+        assert length(engine, "q") == 1
         engine._writer.connection.execute("ROLLBACK")
 
 
@@ -421,8 +435,7 @@ def test_books_show_what_waits_longest(tmp_path: Path) -> None:
         info = engine.info("q")
         assert info is not None
         assert info.oldest_waiting == START
-        settings = QueueSettings(max_attempts=7)
-        one(engine, ConfigureQueue("empty", settings))
+        one(engine, ConfigureQueue("empty", (("max_attempts", 7),)))
         assert [(info.name, info.oldest_waiting) for info in engine.queues()] == [
             ("empty", None),
             ("q", START),

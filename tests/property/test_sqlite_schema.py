@@ -21,6 +21,7 @@ from tests.property.sqlite_worlds import (
     claimed,
     counted_books,
     engine_in,
+    length,
     number,
     one,
     push,
@@ -233,7 +234,7 @@ def test_rows_deleted_by_hand_keep_the_books_right(tmp_path: Path) -> None:
         with by_hand(tmp_path) as connection:
             connection.execute("DELETE FROM tasks WHERE id = ?", (last,))
             assert connection.execute("SELECT count(*) FROM payloads").fetchone() == (2,)
-            assert engine.length("q") == 1
+            assert length(engine, "q") == 1
             connection.execute("DELETE FROM queues")
             for table in ("tasks", "payloads", "queues"):
                 assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)

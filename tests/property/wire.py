@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ezra.sansio.commands import Command, ConnectionCommand
+from ezra.sansio.commands import Command, ConnectionCommand, ServerCommand
 from ezra.sansio.connection import BadCommand, Connection
 from ezra.sansio.session import ServerIdentity, Session
+from tests.property.fake_host import FakeHost
 
 
 def request(*words: bytes) -> bytes:
@@ -34,7 +35,8 @@ def split(line: str) -> list[bytes]:
 def reply(line: str, result: object = None, protocol: Literal[2, 3] = 2) -> bytes:
     """Return what a client reads that sent these words, when `result` is what they came to.
 
-    A command of the connection itself answers itself, and a bad one is answered with its error.
+    A command of the connection or the server answers itself, and a bad one is answered with its
+    error.
     """
     return reply_to(split(line), result, protocol)
 
@@ -50,4 +52,6 @@ def reply_to(words: list[bytes], result: object = None, protocol: Literal[2, 3] 
     assert isinstance(event, Command)
     if isinstance(event, ConnectionCommand):
         result = event.answer(own)
+    if isinstance(event, ServerCommand):
+        result = event.answer(FakeHost(own), own)
     return machine.send(result)

@@ -17,6 +17,7 @@ from ezra.sansio.model import (
     DEAD_SUFFIX,
     MAX_ID,
     MAX_SEQUENCE,
+    MILLISECOND,
     SECOND,
     SEQUENCE_BITS,
     Address,
@@ -47,7 +48,9 @@ MAX_SHOWN = 128
 _SECONDS = re.compile(rb"([0-9]{1,15})(?:\.([0-9]{1,30}))?")
 _ID = re.compile(rb"([0-9]{1,20})(?:-([0-9]{1,20}))?")
 _PRINTABLE = re.compile(rb"[!-~]*")
-_MAX_HALF = 2**64 - 1  # of an id, as in Redis
+_HALF_BITS = 64  # of an id, as in Redis
+_MAX_HALF = (1 << _HALF_BITS) - 1
+_MAX_WHOLE = (1 << 2 * _HALF_BITS) - 1
 
 
 class Words:
@@ -134,9 +137,35 @@ class Seconds:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A named string of bytes within bounds of its length."""
+
+    name: str
+    least: int
+    most: int
+
+    def parse(self, word: bytes) -> bytes:
+        """Return the bytes, or raise an error that names them and how many they may be."""
+        if not self.least <= len(word) <= self.most:
+            raise CommandError(
+                Text.INVALID_BYTES.format(name=self.name, least=self.least, most=self.most)
+            )
+        return word
+
+
 def _in_seconds(microseconds: int) -> str:
     whole, fraction = divmod(microseconds, SECOND)
     return f"{whole}.{fraction:06}".rstrip("0").rstrip(".")
+
+
+def idle_time(word: bytes, error: str) -> int:
+    """Return the microseconds of an idle time in milliseconds; below 0 is 0, as in Redis.
+
+    Nothing is idle for longer than the longest duration, so more than that is that.
+    """
+    milliseconds = integer(word, error)
+    return min(max(milliseconds, 0) * MILLISECOND, MAX_SECONDS * SECOND)
 
 
 def text(name: str, word: bytes, most: int = MAX_NAME) -> str:
@@ -189,11 +218,11 @@ def queue_name(word: bytes) -> str:
     return key.queue
 
 
-def id_halves(word: bytes) -> tuple[int, int]:
-    """Return the milliseconds and the sequence of `<ms>-<seq>`, or of `<ms>`, which is `<ms>-0`."""
+def id_halves(word: bytes, missing: int = 0) -> tuple[int, int]:
+    """Return the milliseconds and the sequence of `<ms>-<seq>`; `<ms>` alone lacks `missing`."""
     if found := _ID.fullmatch(word):
-        milliseconds, sequence = found.groups(b"0")
-        halves = int(milliseconds), int(sequence)
+        milliseconds, sequence = found.groups()
+        halves = int(milliseconds), missing if sequence is None else int(sequence)
         if max(halves) <= _MAX_HALF:
             return halves
     raise CommandError(Text.INVALID_ID)
@@ -212,4 +241,56 @@ def task_ids(words: Sequence[bytes]) -> tuple[int, ...]:
 def id_after(word: bytes) -> int:
     """Return the highest id, up to the given one, that a task can have."""
     milliseconds, sequence = id_halves(word)
+    return _at_most(milliseconds << _HALF_BITS | sequence)
+
+
+def counted_ids(words: Words) -> tuple[int, ...]:
+    """Take what follows IDS: their number, then so many ids."""
+    count = integer(words.take(), Text.NUMBER_OF_IDS)
+    if count < 1:
+        raise CommandError(Text.NUMBER_OF_IDS)
+    if count > words.left:
+        raise CommandError(Text.IDS_DO_NOT_MATCH)
+    return task_ids(words.take_many(count))
+
+
+def interval(start: bytes, end: bytes) -> tuple[int, int]:
+    """Return the first and the last id of a range, both included; first > last when it is empty.
+
+    `-` and `+` are the lowest and the highest id, `(` before an id leaves that id out, and one
+    without sequence stands for the first (as a start) or the last (as an end) of its millisecond.
+    """
+    first = _bound(start, 0, +1, Text.INVALID_START)
+    last = _bound(end, _MAX_HALF, -1, Text.INVALID_END)
+    lowest = _at_least(first)
+    return (lowest, _at_most(last)) if lowest <= MAX_ID else (MAX_ID, 0)
+
+
+def start_id(word: bytes) -> int:
+    """Return the first id of a range that has no end: see `interval`."""
+    return min(_at_least(_bound(word, 0, +1, Text.INVALID_START)), MAX_ID)
+
+
+def _bound(word: bytes, missing: int, step: int, error: str) -> int:
+    """Return one end of a range as one number of 128 bits; `step` leads into the range."""
+    if word in (b"-", b"+"):
+        return 0 if word == b"-" else _MAX_WHOLE
+    exclusive = word[:1] == b"("
+    milliseconds, sequence = id_halves(word[exclusive:], missing)
+    whole = (milliseconds << _HALF_BITS | sequence) + (step if exclusive else 0)
+    if not 0 <= whole <= _MAX_WHOLE:
+        raise CommandError(error)
+    return whole
+
+
+def _at_least(whole: int) -> int:
+    """Return the lowest id that a task can have from this one on; above MAX_ID there is none."""
+    milliseconds, sequence = whole >> _HALF_BITS, whole & _MAX_HALF
+    lowest = (milliseconds << SEQUENCE_BITS) + min(sequence, MAX_SEQUENCE + 1)
+    return min(lowest, MAX_ID + 1)
+
+
+def _at_most(whole: int) -> int:
+    """Return the highest id that a task can have up to this one."""
+    milliseconds, sequence = whole >> _HALF_BITS, whole & _MAX_HALF
     return min(milliseconds << SEQUENCE_BITS | min(sequence, MAX_SEQUENCE), MAX_ID)

@@ -14,8 +14,27 @@ from typing import ClassVar, Generic, Self, TypeVar
 
 from ezra.sansio.model import Delivery
 from ezra.sansio.resp.values import Value
+from ezra.sansio.session import Session
 
 ResultT_contra = TypeVar("ResultT_contra", contravariant=True)
+
+CATEGORIES = (
+    *("keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap"),
+    *("hyperloglog", "geo", "stream", "pubsub", "admin", "fast", "slow", "blocking", "dangerous"),
+    *("connection", "transaction", "scripting"),
+)
+"""Redis' ACL categories, in its order."""
+
+_CATEGORY_OF = {
+    "write": "write",
+    "readonly": "read",
+    "blocking": "blocking",
+    "admin": "admin",
+    "queue": "stream",
+    "keys": "keyspace",
+    "transactions": "transaction",
+}
+"""By a command's flag or group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +60,14 @@ class CommandSpec:
     """EZRA's version that had it first."""
 
     @property
+    def categories(self) -> tuple[str, ...]:
+        """Redis' ACL categories that the command belongs to."""
+        found = [_CATEGORY_OF[flag] for flag in self.flags if flag in _CATEGORY_OF]
+        kind = _CATEGORY_OF.get(self.group, self.group)
+        pace = "fast" if "fast" in self.flags else "slow"
+        return tuple(word for word in (*found, kind, pace) if word in CATEGORIES)
+
+    @property
     def wire_name(self) -> str:
         """As Redis' replies and error texts write it: `xadd`, `xgroup|create`."""
         return self.name.lower().replace(" ", "|")
@@ -64,6 +91,9 @@ class Command(ABC, Generic[ResultT_contra]):
     def handed_out(self, result: ResultT_contra) -> tuple[Delivery, ...]:  # noqa: ARG002 - for subclasses
         """Return the tasks that the reply hands to the worker: released if it cannot be sent."""
         return ()
+
+    def take_effect(self, result: ResultT_contra, session: Session) -> None:
+        """Change how the connection speaks from this reply on; called as the reply is made."""
 
     @classmethod
     @abstractmethod

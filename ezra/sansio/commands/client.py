@@ -1,4 +1,4 @@
-"""The commands about who the client is: CLIENT SETNAME, GETNAME, ID, SETINFO."""
+"""The commands about the client's own connection: CLIENT SETNAME, ID, SETINFO, REPLY and others."""
 
 # ruff: noqa: ARG002, ARG003 - parsers and replies have one interface, whatever each needs of it
 
@@ -13,7 +13,7 @@ from ezra.sansio.commands.base import CommandSpec
 from ezra.sansio.commands.connection import ConnectionCommand
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.resp.values import OK, Value
-from ezra.sansio.session import Session
+from ezra.sansio.session import Replies, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,115 @@ class ClientSetInfo(ConnectionCommand[None]):
             session.lib_name = self.value
         else:
             session.lib_ver = self.value
+
+    def reply(self, result: None, protocol: int) -> Value:
+        """OK."""
+        return OK
+
+
+_REPLIES = {mode.value.encode(): mode for mode in Replies}
+
+
+@dataclass(frozen=True, slots=True)
+class ClientReply(ConnectionCommand[None]):
+    """Choose which replies to hear: all, none, or all but the next."""
+
+    mode: Replies
+
+    SPEC: ClassVar = CommandSpec(
+        name="CLIENT REPLY",
+        arguments="ON|OFF|SKIP",
+        arity=3,
+        summary="Hear all replies, none from now on, or not the next one.",
+        group="connection",
+        replies=("OK: to ON; OFF and SKIP are not answered",),
+        flags=("no_multi",),
+    )
+
+    @classmethod
+    def parse(cls, arguments: Sequence[bytes]) -> Self:
+        """One of the three words."""
+        mode = _REPLIES.get(arguments[0].lower())
+        if mode is None:
+            raise CommandError(Text.SYNTAX)
+        return cls(mode)
+
+    def answer(self, session: Session) -> None:
+        """Nothing yet: the commands before it are still to be answered."""
+
+    def take_effect(self, result: None, session: Session) -> None:
+        """From here on; who hears nothing anyway has nothing to skip."""
+        if self.mode is not Replies.SKIP or session.replies is Replies.ON:
+            session.replies = self.mode
+
+    def reply(self, result: None, protocol: int) -> Value:
+        """OK, if it is heard."""
+        return OK
+
+
+def _switch(word: bytes) -> bool:
+    """Return what ON or OFF says."""
+    match word.upper():
+        case b"ON":
+            return True
+        case b"OFF":
+            return False
+        case _:
+            raise CommandError(Text.SYNTAX)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientNoEvict(ConnectionCommand[None]):
+    """Noted for CLIENT LIST, and without effect: EZRA never ends a client for want of memory."""
+
+    on: bool
+
+    SPEC: ClassVar = CommandSpec(
+        name="CLIENT NO-EVICT",
+        arguments="ON|OFF",
+        arity=3,
+        summary="Noted, and without effect: no client is ever evicted.",
+        group="connection",
+        replies=("OK",),
+    )
+
+    @classmethod
+    def parse(cls, arguments: Sequence[bytes]) -> Self:
+        """ON or OFF."""
+        return cls(_switch(arguments[0]))
+
+    def answer(self, session: Session) -> None:
+        """Note it."""
+        session.no_evict = self.on
+
+    def reply(self, result: None, protocol: int) -> Value:
+        """OK."""
+        return OK
+
+
+@dataclass(frozen=True, slots=True)
+class ClientNoTouch(ConnectionCommand[None]):
+    """Noted for CLIENT LIST, and without effect: no queue remembers when it was last looked at."""
+
+    on: bool
+
+    SPEC: ClassVar = CommandSpec(
+        name="CLIENT NO-TOUCH",
+        arguments="ON|OFF",
+        arity=3,
+        summary="Noted, and without effect: looking at a queue leaves no trace.",
+        group="connection",
+        replies=("OK",),
+    )
+
+    @classmethod
+    def parse(cls, arguments: Sequence[bytes]) -> Self:
+        """ON or OFF."""
+        return cls(_switch(arguments[0]))
+
+    def answer(self, session: Session) -> None:
+        """Note it."""
+        session.no_touch = self.on
 
     def reply(self, result: None, protocol: int) -> Value:
         """OK."""

@@ -9,10 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
-from ezra.sansio.commands.arguments import MAX_ATTEMPTS, MAX_MOMENT, Seconds, Whole, shown
+from ezra.sansio.commands.arguments import (
+    MAX_ATTEMPTS,
+    MAX_MOMENT,
+    MAX_NAME,
+    Bytes,
+    Seconds,
+    Whole,
+    shown,
+)
 from ezra.sansio.errors import CommandError, Text
-from ezra.sansio.model import SECOND, Claimed, Entry, NewTask
+from ezra.sansio.model import SECOND, Claimed, Dedup, Entry, NewTask
 
 PAYLOAD = b"payload"
 PREFIX = b"ezra."
@@ -27,12 +36,24 @@ OPTIONS: tuple[Seconds | Whole, ...] = (
 )
 """Each is named like its field in `NewTask`."""
 
-_PREFIXED = {PREFIX + option.name.encode(): option for option in OPTIONS}
-_ALL = _PREFIXED | {option.name.encode(): option for option in OPTIONS}
+DEDUP_OPTIONS: tuple[Bytes | Seconds, ...] = (
+    Bytes("dedup_key", 1, MAX_NAME),
+    Seconds("dedup_ttl", least=1),
+)
+"""These two together are a `Dedup`."""
+
+_EVERY = (*OPTIONS, *DEDUP_OPTIONS)
+_PREFIXED = {PREFIX + option.name.encode(): option for option in _EVERY}
+_ALL = _PREFIXED | {option.name.encode(): option for option in _EVERY}
 
 
-def new_task(fields: Sequence[bytes], task_id: int | None) -> NewTask:
+def new_task(fields: Sequence[bytes], task_id: int | None, dedup: Dedup | None = None) -> NewTask:
     """Return the task that an entry's fields (name, value, name, value …) ask for.
+
+    Args:
+        fields: what stands behind the id.
+        task_id: the id of the producer's choice.
+        dedup: what the command itself says of repeats; then the fields must not.
 
     Raises:
         CommandError: an option is malformed, unknown, given twice or contradicts another one.
@@ -41,7 +62,7 @@ def new_task(fields: Sequence[bytes], task_id: int | None) -> NewTask:
     known = _ALL if PAYLOAD in names else _PREFIXED
     payload: bytes | None = None
     headers: list[tuple[bytes, bytes]] = []
-    options: dict[str, int] = {}
+    options: dict[str, Any] = {}
     for name, value in zip(names, fields[1::2], strict=True):
         if name == PAYLOAD:
             payload = _only_payload(payload, value)
@@ -53,7 +74,19 @@ def new_task(fields: Sequence[bytes], task_id: int | None) -> NewTask:
             headers.append((name, value))
     if "delay" in options and "run_at" in options:
         raise CommandError(Text.DELAY_AND_RUN_AT)
-    return NewTask(payload, tuple(headers), task_id, **options)
+    return NewTask(payload, tuple(headers), task_id, dedup=_take_dedup(options, dedup), **options)
+
+
+def _take_dedup(options: dict[str, Any], dedup: Dedup | None) -> Dedup | None:
+    """Take the options about repeats out of the others; return what they, or the command, say."""
+    key, ttl = options.pop("dedup_key", None), options.pop("dedup_ttl", None)
+    if key is None:
+        if ttl is not None:
+            raise CommandError(Text.DEDUP_TTL_ALONE)
+        return dedup
+    if dedup is not None:
+        raise CommandError(Text.DEDUP_TWICE)
+    return Dedup(b"", key, ttl)
 
 
 def _only_payload(earlier: bytes | None, value: bytes) -> bytes:
@@ -62,7 +95,7 @@ def _only_payload(earlier: bytes | None, value: bytes) -> bytes:
     return value
 
 
-def _add_option(options: dict[str, int], option: Seconds | Whole, value: bytes) -> None:
+def _add_option(options: dict[str, Any], option: Seconds | Whole | Bytes, value: bytes) -> None:
     if option.name in options:
         raise CommandError(Text.OPTION_TWICE.format(name=option.name))
     options[option.name] = option.parse(value)

@@ -15,7 +15,7 @@ from ezra.sansio.commands.arguments import (
     Whole,
     Words,
     address,
-    integer,
+    counted_ids,
     task_ids,
     text,
 )
@@ -23,12 +23,16 @@ from ezra.sansio.commands.base import Command, CommandSpec
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import Address, NackMode
 from ezra.sansio.resp.scalars import MAX_INTEGER
-from ezra.sansio.resp.values import OK, SimpleError, Value
+from ezra.sansio.resp.values import OK, Value
 
 
 @dataclass(frozen=True, slots=True)
 class XDel(Command[int]):
-    """Nack the tasks; nothing is ever deleted. Answers how many were in flight."""
+    """Nack the tasks; nothing is ever deleted. Answers how many were in flight, or are done.
+
+    What is done stays done. It counts because frameworks finish a task by XACK and then XDEL, and
+    take an answer of 0 for a failure (Symfony Messenger does).
+    """
 
     address: Address
     ids: tuple[int, ...]
@@ -39,7 +43,7 @@ class XDel(Command[int]):
         arity=-3,
         summary="Nack: tasks in flight are tried again, or die. Never deletes.",
         group="queue",
-        replies=("integer: how many were in flight", Text.INVALID_ID),
+        replies=("integer: how many were in flight, or are done already", Text.INVALID_ID),
         flags=("write", "fast"),
     )
 
@@ -69,7 +73,7 @@ class XNack(Command[int]):
     attempts: int | None = None
     """Redis' RETRYCOUNT: the attempts to go on from."""
     short: bool = False
-    """EZRA's short form, answered with OK or an error."""
+    """EZRA's short form, answered with OK; that none was in flight is an error."""
 
     SPEC: ClassVar = CommandSpec(
         name="XNACK",
@@ -103,10 +107,8 @@ class XNack(Command[int]):
         return cls(queue, group, ids, mode, reason=reason, short=False, **numbers)
 
     def reply(self, result: int, protocol: int) -> Value:
-        """The number of tasks that were in flight; the short form says only whether any was."""
-        if not self.short:
-            return result
-        return OK if result else SimpleError(Text.NOT_IN_FLIGHT)
+        """The number of tasks that were in flight; the short form says only that any was."""
+        return OK if self.short else result
 
 
 _MODES = {mode.value.encode(): mode for mode in NackMode}
@@ -137,7 +139,7 @@ def _nack_options(words: Words) -> tuple[tuple[int, ...], str | None, dict[str, 
             raise CommandError(Text.NACK_OPTION_TWICE.format(name=option.decode().lower()))
         seen.add(option)
         if option == b"IDS":
-            ids = _counted_ids(words)
+            ids = counted_ids(words)
         elif option == b"REASON":
             reason = text("reason", words.take(), MAX_REASON)
         elif option in _NUMBERS:
@@ -148,12 +150,3 @@ def _nack_options(words: Words) -> tuple[tuple[int, ...], str | None, dict[str, 
     if not ids:
         raise CommandError(Text.SYNTAX)
     return ids, reason, numbers
-
-
-def _counted_ids(words: Words) -> tuple[int, ...]:
-    count = integer(words.take(), Text.NUMBER_OF_IDS)
-    if count < 1:
-        raise CommandError(Text.NUMBER_OF_IDS)
-    if count > words.left:
-        raise CommandError(Text.IDS_DO_NOT_MATCH)
-    return task_ids(words.take_many(count))

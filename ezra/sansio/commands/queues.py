@@ -1,4 +1,7 @@
-"""EZRA's own commands, in the style of a Redis module's: EZRA.QUEUE LIST, GET, SET."""
+"""The commands about a queue's settings: XCFGSET as in Redis, and EZRA's own for all of them.
+
+EZRA's own are in the style of a Redis module's: EZRA.QUEUE LIST, GET, SET.
+"""
 
 # ruff: noqa: ARG002, ARG003 - parsers and replies have one interface, whatever each needs of it
 
@@ -8,11 +11,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from ezra.sansio.commands.arguments import MAX_ATTEMPTS, Seconds, Whole, queue_name, shown
+from ezra.sansio.commands.arguments import (
+    MAX_ATTEMPTS,
+    Seconds,
+    Whole,
+    Words,
+    address,
+    integer,
+    queue_name,
+    shown,
+)
 from ezra.sansio.commands.base import Command, CommandSpec
 from ezra.sansio.errors import CommandError, Text
-from ezra.sansio.model import SECOND, QueueInfo
-from ezra.sansio.resp.values import OK, Map, SimpleError, Value
+from ezra.sansio.model import SECOND, Address, QueueInfo
+from ezra.sansio.resp.values import OK, Map, Value
+
+MAX_DEDUP_LIMIT = 10_000
+"""The most keys of one producer that a queue remembers, Redis' own bound: beyond it each push has
+more to look through."""
 
 SETTINGS: dict[str, Seconds | Whole] = {
     setting.name: setting
@@ -20,6 +36,8 @@ SETTINGS: dict[str, Seconds | Whole] = {
         Seconds("visibility_timeout", least=1),
         Whole("max_attempts", 1, MAX_ATTEMPTS),
         Seconds("retry_delay"),
+        Seconds("dedup_window", least=1),
+        Whole("dedup_limit", 1, MAX_DEDUP_LIMIT),
     )
 }
 """What a queue can set for itself, by the names of the fields of `QueueSettings`."""
@@ -30,13 +48,14 @@ DEFAULT = b"default"
 """The value that gives a setting back to the server."""
 
 _FIELDS = (
-    "name, visibility_timeout, max_attempts, retry_delay (seconds; null follows the server's), "
+    "name, visibility_timeout, max_attempts, retry_delay, dedup_window (seconds), dedup_limit "
+    "(null where a setting follows the server's), "
     "available, scheduled, in_flight, done, dead, pushed, expired"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class QueueList(Command[list[QueueInfo]]):
+class QueueList(Command[Sequence[QueueInfo]]):
     """The books of every queue, by name."""
 
     SPEC: ClassVar = CommandSpec(
@@ -54,14 +73,14 @@ class QueueList(Command[list[QueueInfo]]):
         """No arguments."""
         return cls()
 
-    def reply(self, result: list[QueueInfo], protocol: int) -> Value:
+    def reply(self, result: Sequence[QueueInfo], protocol: int) -> Value:
         """One map a queue."""
         return tuple(_books(info) for info in result)
 
 
 @dataclass(frozen=True, slots=True)
-class QueueGet(Command[QueueInfo | None]):
-    """The books of one queue; None where there is no such queue."""
+class QueueGet(Command[QueueInfo]):
+    """The books of one queue."""
 
     queue: str
 
@@ -84,9 +103,9 @@ class QueueGet(Command[QueueInfo | None]):
         """One queue's name."""
         return cls(queue_name(arguments[0]))
 
-    def reply(self, result: QueueInfo | None, protocol: int) -> Value:
-        """A map, or Redis' error for a key that is not there."""
-        return SimpleError(Text.NO_SUCH_KEY) if result is None else _books(result)
+    def reply(self, result: QueueInfo, protocol: int) -> Value:
+        """One map."""
+        return _books(result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +120,7 @@ class QueueSet(Command[None]):
         name="EZRA.QUEUE SET",
         arguments="queue name value|default [name value|default ...]",
         arity=-5,
-        summary="Change a queue's visibility_timeout, max_attempts or retry_delay.",
+        summary="Change a queue's settings, those of EZRA.QUEUE GET, creating the queue.",
         group="ezra",
         replies=(
             "OK",
@@ -146,6 +165,8 @@ def _books(info: QueueInfo) -> Map:
             (b"visibility_timeout", _in_seconds(settings.visibility_timeout)),
             (b"max_attempts", settings.max_attempts),
             (b"retry_delay", _in_seconds(settings.retry_delay)),
+            (b"dedup_window", _in_seconds(settings.dedup_window)),
+            (b"dedup_limit", settings.dedup_limit),
             (b"available", info.ready),
             (b"scheduled", info.scheduled),
             (b"in_flight", info.in_flight),
@@ -159,3 +180,57 @@ def _books(info: QueueInfo) -> Map:
 
 def _in_seconds(duration: int | None) -> float | None:
     return None if duration is None else duration / SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class XCfgSet(Command[None]):
+    """Change how a queue tells repeated pushes."""
+
+    address: Address
+    changes: tuple[tuple[str, int | None], ...]
+    """As of `QueueSet`."""
+
+    SPEC: ClassVar = CommandSpec(
+        name="XCFGSET",
+        arguments="queue [IDMP-DURATION seconds] [IDMP-MAXSIZE count]",
+        arity=-2,
+        summary="Change a queue's dedup_window and dedup_limit in Redis' words. What is remembered "
+        "already stays remembered.",
+        group="queue",
+        replies=(
+            "OK",
+            Text.NO_SUCH_KEY,
+            Text.NO_PARAMETER,
+            Text.PARAMETER_RANGE,
+            Text.NOT_AN_INTEGER,
+        ),
+        flags=("write", "fast"),
+    )
+
+    @classmethod
+    def parse(cls, arguments: Sequence[bytes]) -> Self:
+        """At least one option; of one given twice the last holds."""
+        words, changes = Words(arguments[1:]), dict[str, int | None]()
+        while words.left:
+            if words.take_if(b"IDMP-DURATION"):
+                seconds = _within(words.take(), "IDMP-DURATION", 86_400, "seconds")
+                changes["dedup_window"] = seconds * SECOND
+            elif words.take_if(b"IDMP-MAXSIZE"):
+                limit = _within(words.take(), "IDMP-MAXSIZE", MAX_DEDUP_LIMIT, "entries")
+                changes["dedup_limit"] = limit
+            else:
+                raise CommandError(Text.SYNTAX)
+        if not changes:
+            raise CommandError(Text.NO_PARAMETER)
+        return cls(address(arguments[0]), tuple(changes.items()))
+
+    def reply(self, result: None, protocol: int) -> Value:
+        """OK."""
+        return OK
+
+
+def _within(word: bytes, name: str, most: int, unit: str) -> int:
+    number = integer(word)
+    if not 1 <= number <= most:
+        raise CommandError(Text.PARAMETER_RANGE.format(name=name, least=1, most=most, unit=unit))
+    return number

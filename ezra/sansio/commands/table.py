@@ -8,23 +8,43 @@ both. Adding a command means adding its class to its family here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from ezra.sansio.commands import (
     claims,
     client,
+    clients,
+    compat,
+    config,
     connection,
+    diagnostics,
+    erasing,
+    fixed,
+    greeting,
     groups,
+    info,
     inspection,
+    keyfacts,
+    keys,
+    kill,
     nacks,
+    pending,
     queues,
+    ranges,
+    server,
     tasks,
+    tracking,
+    transactions,
 )
-from ezra.sansio.commands.base import Command, CommandSpec
+from ezra.sansio.commands.arguments import shown
+from ezra.sansio.commands.base import CATEGORIES, Command, CommandSpec
+from ezra.sansio.commands.catalogue import Catalogue, table_name
+from ezra.sansio.commands.glob import check_pattern, matcher
+from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.resp.scalars import to_text
-from ezra.sansio.resp.values import Map, Set, SimpleString, Value
+from ezra.sansio.resp.values import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +67,7 @@ class CommandAll(connection.PlainCommand):
 
     def reply(self, result: None, protocol: int) -> Value:
         """One array a command."""
-        return tuple(_info(name) for name in _TOP)
+        return tuple(_CATALOGUE.info(name) for name in _CATALOGUE.top)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +90,50 @@ class CommandCount(connection.PlainCommand):
 
     def reply(self, result: None, protocol: int) -> Value:
         """The number of names without a subcommand."""
-        return len(_TOP)
+        return len(_CATALOGUE.top)
 
 
 @dataclass(frozen=True, slots=True)
 class CommandList(connection.PlainCommand):
-    """The names of all commands."""
+    """The names of all commands, or of those that a filter lets through."""
+
+    category: str | None = None
+    pattern: bytes | None = None
+    module: bytes | None = None
 
     SPEC: ClassVar = CommandSpec(
         name="COMMAND LIST",
-        arguments="",
-        arity=2,
-        summary="The names of all commands.",
+        arguments="[FILTERBY MODULE name | ACLCAT category | PATTERN pattern]",
+        arity=-2,
+        summary="The names of all commands, or of some.",
         group="connection",
         replies=("array: the names",),
     )
 
     @classmethod
     def parse(cls, arguments: Sequence[bytes]) -> Self:
-        """No arguments."""
-        return cls()
+        """One filter at most."""
+        match [word.upper() for word in arguments[:2]], len(arguments):
+            case [], 0:
+                return cls()
+            case [b"FILTERBY", b"MODULE"], 3:
+                return cls(module=arguments[2])
+            case [b"FILTERBY", b"ACLCAT"], 3:
+                return cls(category=to_text(arguments[2].lower()))
+            case [b"FILTERBY", b"PATTERN"], 3:
+                return cls(pattern=check_pattern(arguments[2]))
+            case _:
+                raise CommandError(Text.SYNTAX)
 
     def reply(self, result: None, protocol: int) -> Value:
-        """The names, subcommands left out."""
-        return tuple(name.lower().encode() for name in _TOP)
+        """The names; subcommands among them only where a filter asks for them, as in Redis."""
+        names = _CATALOGUE.top if self.category is None else _CATALOGUE.in_category(self.category)
+        written = [_CATALOGUE.spec(name).wire_name.encode() for name in names]
+        if self.module is not None:
+            # The commands of EZRA's own style are its module's.
+            written = [name for name in written if name.startswith(self.module.lower() + b".")]
+        fits = matcher(b"*" if self.pattern is None else self.pattern.lower())
+        return tuple(name for name in written if fits(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +154,12 @@ class CommandInfo(connection.PlainCommand):
     @classmethod
     def parse(cls, arguments: Sequence[bytes]) -> Self:
         """Names in any case; a subcommand is written `xgroup|create`."""
-        return cls(tuple(_table_name(word) for word in arguments))
+        return cls(tuple(table_name(word) for word in arguments))
 
     def reply(self, result: None, protocol: int) -> Value:
         """One array a command, in the order asked for."""
-        return tuple(_info(name) if name in _SPECS else None for name in self.names or _TOP)
+        names = self.names or _CATALOGUE.top
+        return tuple(_CATALOGUE.info(name) if name in _CATALOGUE else None for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +180,140 @@ class CommandDocs(connection.PlainCommand):
     @classmethod
     def parse(cls, arguments: Sequence[bytes]) -> Self:
         """Names in any case; a subcommand is written `xgroup|create`."""
-        return cls(tuple(_table_name(word) for word in arguments))
+        return cls(tuple(table_name(word) for word in arguments))
 
     def reply(self, result: None, protocol: int) -> Value:
         """One map a command; what is unknown is left out."""
-        return _docs(name for name in self.names or _TOP if name in _SPECS)
+        names = self.names or _CATALOGUE.top
+        return _CATALOGUE.docs(name for name in names if name in _CATALOGUE)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandGetKeys(connection.PlainCommand):
+    """Which words of a command are keys."""
+
+    keys: tuple[bytes, ...]
+
+    SPEC: ClassVar = CommandSpec(
+        name="COMMAND GETKEYS",
+        arguments="command [argument ...]",
+        arity=-3,
+        summary="Which words of a command are keys, that is queues.",
+        group="connection",
+        replies=("array: the keys", Text.INVALID_COMMAND, Text.INVALID_ARGUMENTS, Text.NO_KEYS),
+    )
+
+    @classmethod
+    def parse(cls, arguments: Sequence[bytes]) -> Self:
+        """A whole command."""
+        return cls(_CATALOGUE.keys(arguments))
+
+    def reply(self, result: None, protocol: int) -> Value:
+        """The keys, in order."""
+        return self.keys
+
+
+@dataclass(frozen=True, slots=True)
+class CommandHelp(fixed.HelpCommand):
+    """The subcommands of COMMAND."""
+
+    COMMANDS: ClassVar = (CommandCount, CommandDocs, CommandGetKeys, CommandInfo, CommandList)
+    SPEC: ClassVar = CommandSpec(
+        name="COMMAND HELP",
+        arguments="",
+        arity=2,
+        summary="The subcommands of COMMAND.",
+        group="connection",
+        replies=("array: lines of text",),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AclCat(connection.PlainCommand):
+    """Redis' categories of commands, or the commands of one."""
+
+    category: str | None = None
+
+    SPEC: ClassVar = CommandSpec(
+        name="ACL CAT",
+        arguments="[category]",
+        arity=-2,
+        summary="The categories of commands, or the commands of one.",
+        group="server",
+        replies=("array: names", Text.NO_CATEGORY),
+    )
+
+    @classmethod
+    def parse(cls, arguments: Sequence[bytes]) -> Self:
+        """At most one category."""
+        if len(arguments) > 1:
+            raise CommandError(Text.WRONG_SUBCOMMAND.format(name="CAT", command="ACL"))
+        if not arguments:
+            return cls()
+        category = to_text(arguments[0].lower())
+        if category not in CATEGORIES:
+            raise CommandError(Text.NO_CATEGORY.format(name=shown(arguments[0])))
+        return cls(category)
+
+    def reply(self, result: None, protocol: int) -> Value:
+        """The names."""
+        if self.category is None:
+            return tuple(category.encode() for category in CATEGORIES)
+        names = _CATALOGUE.in_category(self.category)
+        return tuple(_CATALOGUE.spec(name).wire_name.encode() for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class AclHelp(fixed.HelpCommand):
+    """The subcommands of ACL."""
+
+    COMMANDS: ClassVar = (AclCat, compat.AclList, compat.AclUsers, compat.AclWhoAmI)
+    SPEC: ClassVar = CommandSpec(
+        name="ACL HELP",
+        arguments="",
+        arity=2,
+        summary="The subcommands of ACL.",
+        group="server",
+        replies=("array: lines of text",),
+    )
 
 
 _FAMILIES: tuple[tuple[type[Command[Any]], ...], ...] = (
-    (connection.Hello, connection.Ping, connection.Echo, connection.Select, connection.Quit),
+    (greeting.Hello, greeting.Auth, connection.Ping, connection.Echo, connection.Select),
+    (connection.Quit, connection.Reset),
     (client.ClientSetName, client.ClientGetName, client.ClientId, client.ClientSetInfo),
+    (client.ClientReply, client.ClientNoEvict, client.ClientNoTouch),
+    (clients.ClientList, clients.ClientInfo, kill.ClientKill, clients.ClientUnblock),
+    (clients.ClientPause, clients.ClientUnpause),
+    (tracking.ClientTracking, tracking.ClientTrackingInfo),
+    (tracking.ClientGetRedir, tracking.ClientCaching),
+    (kill.ClientHelp,),
     (CommandAll, CommandCount, CommandList, CommandInfo, CommandDocs),
+    (CommandGetKeys, CommandHelp),
+    (transactions.Multi, transactions.Exec, transactions.Discard),
+    (transactions.Watch, transactions.Unwatch),
     (tasks.XAdd, claims.XReadGroup, tasks.XAck, nacks.XDel, nacks.XNack),
-    (inspection.XLen, inspection.XInfoStream, groups.XGroupCreate),
+    (pending.XPending, pending.XClaim, pending.XAutoClaim),
+    (erasing.XAckDel, erasing.XDelEx, erasing.XTrim),
+    (inspection.XLen, ranges.XRange, ranges.XRevRange),
+    (inspection.XInfoStream, inspection.XInfoGroups, inspection.XInfoConsumers),
+    (inspection.XInfoHelp,),
+    (groups.XGroupCreate, groups.XGroupCreateConsumer, groups.XGroupDelConsumer),
+    (groups.XGroupDestroy, groups.XGroupSetId, groups.XGroupHelp, queues.XCfgSet),
+    (keys.Del, keys.Unlink, keys.Exists, keys.Keys, keys.Scan, keys.RandomKey, keys.DbSize),
+    (keyfacts.Type, keyfacts.Ttl, keyfacts.PTtl, keyfacts.ExpireTime, keyfacts.PExpireTime),
+    (keyfacts.ObjectEncoding, keyfacts.ObjectIdleTime, keyfacts.ObjectHelp),
+    (keyfacts.MemoryUsage, keyfacts.ZCount),
     (queues.QueueList, queues.QueueGet, queues.QueueSet),
+    (info.Info, server.Time, server.Wait, server.WaitAof, server.Role),
+    (config.ConfigGet, config.ConfigSet, config.ConfigRewrite, config.ConfigResetStat),
+    (config.ConfigHelp, compat.Cluster, compat.ModuleList, compat.ModuleHelp),
+    (diagnostics.SlowLogGet, diagnostics.SlowLogLen, diagnostics.SlowLogReset),
+    (diagnostics.SlowLogHelp, diagnostics.LatencyLatest, diagnostics.LatencyHistory),
+    (diagnostics.LatencyGraph, diagnostics.LatencyReset, diagnostics.LatencyHistogram),
+    (diagnostics.LatencyDoctor, diagnostics.LatencyHelp),
+    (compat.ScriptExists, compat.ScriptLoad, compat.ScriptHelp),
+    (compat.AclWhoAmI, compat.AclUsers, compat.AclList, AclCat, AclHelp),
 )
 
 TABLE: Mapping[str, type[Command[Any]]] = {
@@ -160,55 +321,4 @@ TABLE: Mapping[str, type[Command[Any]]] = {
 }
 """Every command by its name in capitals; the docs list them in this order."""
 
-_SPECS: Mapping[str, CommandSpec] = {
-    container: CommandSpec(container, "subcommand", -2, f"The subcommands of {container}.", group)
-    for container, group in (
-        (name.split()[0], command.SPEC.group) for name, command in TABLE.items() if " " in name
-    )
-} | {name: command.SPEC for name, command in TABLE.items()}
-"""What COMMAND shows: TABLE's specs, and one for each container."""
-
-_TOP = tuple(dict.fromkeys(name.split()[0] for name in TABLE))
-
-
-def _table_name(word: bytes) -> str:
-    return to_text(word.upper()).replace("|", " ")
-
-
-def _subcommands(container: str) -> tuple[str, ...]:
-    return tuple(name for name in TABLE if name.startswith(container + " "))
-
-
-def _info(name: str) -> Value:
-    """Return the ten items of COMMAND INFO."""
-    spec = _SPECS[name]
-    # Where the first argument is a queue it is the one key; XREADGROUP's keys move.
-    key = len(name.split()) if spec.arguments.startswith("queue") else 0
-    return (
-        spec.wire_name.encode(),
-        spec.arity,
-        Set(tuple(SimpleString(flag) for flag in spec.flags)),
-        key,
-        key,
-        min(key, 1),
-        Set(()),  # ACL categories
-        (),  # tips
-        (),  # key specifications
-        tuple(_info(subcommand) for subcommand in _subcommands(name)),
-    )
-
-
-def _docs(names: Iterable[str]) -> Map:
-    return Map(tuple((_SPECS[name].wire_name.encode(), _doc(name)) for name in names))
-
-
-def _doc(name: str) -> Map:
-    spec = _SPECS[name]
-    pairs: list[tuple[Value, Value]] = [
-        (b"summary", spec.summary.encode()),
-        (b"since", spec.since.encode()),
-        (b"group", spec.group.encode()),
-    ]
-    if subcommands := _subcommands(name):
-        pairs.append((b"subcommands", _docs(subcommands)))
-    return Map(tuple(pairs))
+_CATALOGUE = Catalogue(TABLE)

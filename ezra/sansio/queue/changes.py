@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ezra.sansio.model import Claimed, NackMode, NewTask, Status
+from ezra.sansio.model import Claimed, Held, NackMode, NewTask, Status
 from ezra.sansio.queue.lifecycle import (
     NACKED,
+    TAKEN_OVER,
     Event,
     failure_event,
     nack_event,
     release_event,
     transition,
 )
-from ezra.sansio.queue.operations import Nack
+from ezra.sansio.queue.operations import Nack, TakeOver
 from ezra.sansio.queue.task import Task, scheduled_time
 
 
@@ -48,14 +49,27 @@ def claimed(task: Task, worker: str, lease_until: int, now: int) -> Task:
         attempts=task.attempts if task.from_dead else counted,
         worker=worker,
         claimed_at=now,
+        renewed_at=None,
         lease_until=lease_until,
         lapsed=False,
     )
 
 
-def handed_out(task: Task) -> Claimed:
-    """Return the task as its worker sees it."""
-    return Claimed(task.id, task.payload, task.headers, task.attempts, task.max_attempts)
+def handed_out(task: Task, idle: int = 0) -> Claimed:
+    """Return the task as its worker sees it; `idle` is for how long nobody cared for it before."""
+    return Claimed(task.id, task.payload, task.headers, task.attempts, task.max_attempts, idle)
+
+
+def idle(task: Task, now: int) -> int:
+    """Return how long ago the task in flight was claimed, or its lease last renewed."""
+    since = task.claimed_at if task.renewed_at is None else task.renewed_at
+    return 0 if since is None else max(0, now - since)
+
+
+def held(task: Task, now: int) -> Held:
+    """Return the task in flight as somebody sees it who only looks."""
+    lying = idle(task, now)
+    return Held(task.id, task.worker or "", now - lying, lying, task.attempts)
 
 
 def ack_event(task: Task) -> Event | None:
@@ -68,22 +82,82 @@ def ack_event(task: Task) -> Event | None:
 def acked(task: Task, event: Event, now: int) -> Task:
     """Return the task done; the event is `ack_event`'s."""
     status = transition(task.status, event)
-    return replace(task, status=status, finished_at=now, lease_until=None, lapsed=False)
+    return replace(
+        task, status=status, finished_at=now, renewed_at=None, lease_until=None, lapsed=False
+    )
 
 
-def extended(task: Task, lease_until: int) -> Task:
+def extended(task: Task, lease_until: int, now: int) -> Task:
     """Return the task with its lease renewed."""
-    return replace(task, status=transition(task.status, Event.EXTEND), lease_until=lease_until)
+    status = transition(task.status, Event.EXTEND)
+    return replace(task, status=status, renewed_at=now, lease_until=lease_until)
+
+
+def taken_by_id(task: Task, take: TakeOver, lease_until: int, now: int) -> Task | None:
+    """Return the task after a worker has asked for it by its id; None where that changes nothing.
+
+    In flight it is the worker's now; dead it had no attempt left, or came from the dead-letter
+    queue, and nobody has it. `lease_until` is for its new lease.
+    """
+    if task.status is Status.IN_FLIGHT:
+        least = 0 if task.worker == take.worker else take.min_idle
+        taken = taken_if_idle(task, take.worker, least, lease_until, now)
+    elif take.force and task.status is Status.AVAILABLE and task.available_at <= now:
+        taken = claimed(task, take.worker, lease_until, now)
+    else:
+        return None
+    if taken is None or taken.status is not Status.IN_FLIGHT or take.attempts is None:
+        return taken
+    return replace(taken, attempts=min(take.attempts, task.max_attempts))
+
+
+def taken_if_idle(
+    task: Task, worker: str, min_idle: int, lease_until: int, now: int, *, renews: bool = False
+) -> Task | None:
+    """Return the task in flight after a worker has asked for what has been idle for so long.
+
+    None where it has not been. With `min_idle` 0 a worker gets its own tasks only, with new leases,
+    as it does if it `renews`. Otherwise the task has had a failed attempt, whoever held it, and is
+    claimed anew; or it is dead, and nobody has it.
+    """
+    own = task.worker == worker
+    if idle(task, now) < min_idle or (min_idle == 0 and not own):
+        return None
+    if own and (renews or min_idle == 0):
+        return extended(task, lease_until, now)
+    back = failed(task, TAKEN_OVER, 0, now)
+    return back if back.status is Status.DEAD else claimed(back, worker, lease_until, now)
+
+
+def erased(task: Task, *, acks: bool, now: int) -> Task | None:
+    """Return the task as it leaves, with the status ABSENT; None where it must stay.
+
+    What nobody holds leaves; with `acks`, what an ack makes done.
+    """
+    if acks:
+        event = ack_event(task)
+        return None if event is None else removed(acked(task, event, now), Event.DELETE)
+    return None if task.status is Status.IN_FLIGHT else removed(task, Event.DELETE)
 
 
 def failed(task: Task, reason: str, retry_delay: int, now: int) -> Task:
-    """Return the task after its lease was cut (it lapsed, or a restart); a late ack may follow.
+    """Return the task after its lease was cut (it lapsed, a restart, or another worker took over).
 
-    A dead task that somebody only looked at keeps the error that it died of.
+    A late ack may follow. A dead task that somebody only looked at keeps the error that it died of.
     """
     event = failure_event(task.attempts, task.max_attempts, from_dead=task.from_dead)
     back = _given_back(task, event, retry_delay, now)
     return replace(back, lapsed=True, last_error=task.last_error if task.from_dead else reason)
+
+
+def is_nacked(task: Task, nack: Nack) -> bool:
+    """Say whether the nack is about the task as it is."""
+    return task.status is Status.IN_FLIGHT and nack.attempt in (None, task.attempts)
+
+
+def counts_for(task: Task, nack: Nack) -> bool:
+    """Say whether the task, as it was before the nack, is counted in its answer."""
+    return is_nacked(task, nack) or (nack.counts_done and task.status is Status.DONE)
 
 
 def nacked(task: Task, nack: Nack, retry_delay: int, now: int) -> Task:
@@ -118,6 +192,7 @@ def _given_back(task: Task, event: Event, delay: int, now: int) -> Task:
         available_at=now + delay if delayed else task.available_at,
         worker=None,
         claimed_at=None,
+        renewed_at=None,
         lease_until=None,
         lapsed=False,
         dead_at=now if event is Event.EXHAUST else task.dead_at,

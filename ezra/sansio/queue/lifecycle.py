@@ -56,9 +56,10 @@ MEANINGS: dict[Event, str] = {
     Event.CLAIM: "A worker's XREADGROUP takes it: attempts + 1 (not when it was dead), a lease.",
     Event.ACK: "The worker says that it is done: finished_at.",
     Event.RETRY: "A nack, a lapsed lease or a restart, attempts left: the lease is cleared, "
-    "last_error kept; its old place, or after the retry delay.",
+    "last_error kept; its old place, or after the retry delay. Also a take-over by another worker "
+    "(XCLAIM, XAUTOCLAIM), who claims it at once.",
     Event.EXHAUST: "The same with no attempt left, or a FATAL nack: dead_at, last_error (not when "
-    "it was dead and its lease lapsed).",
+    "it was dead and its lease lapsed, or it was taken over).",
     Event.RELEASE: "The reply could not be delivered, or a SILENT nack: attempts − 1.",
     Event.RETURN: "The same for a task that was taken from the dead-letter queue: nothing counted.",
     Event.EXTEND: "The worker's heartbeat, or reading its own tasks again: a new lease.",
@@ -74,6 +75,9 @@ LAPSED = "the visibility timeout was over before an ack came"
 
 RESTARTED = "the server was restarted while a worker held the task"
 """The last_error of a task that was in flight when the server stopped; again, not of a dead one."""
+
+TAKEN_OVER = "taken over from a worker that had let it lie idle"
+"""The last_error of a task that another worker took over; one that was dead keeps its own."""
 
 NACKED = "nacked without a reason"
 """The last_error of a task that was nacked by a worker who gave none."""

@@ -6,131 +6,124 @@ the task belongs there now, so the orders cannot drift apart: they all follow fr
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from ezra.sansio.model import Defaults, Entry, QueueInfo, QueueSettings, Status
+from ezra.sansio.model import Defaults, QueueSettings, Status
+from ezra.sansio.queue.ordered import Ordered
 from ezra.sansio.queue.ranking import Ranking
 from ezra.sansio.queue.task import Task
 
 
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What is known of a queue beside its tasks. Never changes; it is replaced."""
+
+    in_force: Defaults
+    """What holds in this queue: its own settings, and the server's where it has none."""
+    settings: QueueSettings = field(default_factory=QueueSettings)
+    """Its own."""
+    groups: frozenset[str] = frozenset()
+    pushed: int = 0
+    expired: int = 0
+    last_id: int = 0
+    last_claimed: int = 0
+    """The last four as in `QueueInfo`."""
+
+
 class Shelf:
-    """One queue: its settings, its groups' names, its counters, and the ids of its tasks."""
+    """One queue: its name and number, its books, and the ids of its tasks."""
 
     __slots__ = (
-        "_counts",
-        "_defaults",
         "_held",
-        "_newest",
-        "_oldest",
-        "_waiting_since",
+        "books",
         "dead",
-        "expired",
-        "groups",
-        "last_id",
+        "dead_turns",
+        "done",
+        "in_flight",
+        "live",
         "name",
-        "pushed",
+        "number",
         "ready",
-        "settings",
+        "waiting_since",
     )
 
-    def __init__(self, name: str, defaults: Defaults) -> None:
+    def __init__(self, name: str, number: int, books: Books) -> None:
         self.name = name
-        self._defaults = defaults
-        self.settings = QueueSettings()
-        self.groups: set[str] = set()
-        self.pushed = 0
-        self.expired = 0
-        self.last_id = 0
+        self.number = number
+        self.books = books
         # Whose turn it is: the rank is (−priority, available_at).
         self.ready = Ranking[tuple[int, int]]()
-        self.dead = Ranking[tuple[int, int]]()
-        # What the books ask for.
-        self._waiting_since = Ranking[int]()
-        self._oldest = Ranking[int]()
-        self._newest = Ranking[int]()
-        self._counts: Counter[Status] = Counter()
+        self.dead_turns = Ranking[tuple[int, int]]()
+        self.waiting_since = Ranking[int]()
+        # By id.
+        self.live = Ordered[int]()
+        self.in_flight = Ordered[int]()
+        self.dead = Ordered[int]()
+        # By (finished_at, id).
+        self.done = Ordered[tuple[int, int]]()
         self._held: dict[str, set[int]] = {}
-
-    def place(self, task: Task, before: Task | None, now: int) -> None:
-        """Put the task where it belongs as it is now; `before` is its record until now."""
-        waits = task.status is Status.AVAILABLE
-        ready = waits and task.available_at <= now
-        live = waits or task.status is Status.IN_FLIGHT
-        turn = (-task.priority, task.available_at)
-        self.ready.place(task.id, turn if ready else None)
-        self.dead.place(task.id, turn if task.status is Status.DEAD else None)
-        self._waiting_since.place(task.id, task.available_at if ready else None)
-        self._oldest.place(task.id, task.id if live else None)
-        self._newest.place(task.id, -task.id if live else None)
-        self._count(task, before)
-        self._hold(task, before)
-
-    def held_by(self, worker: str, after: int) -> list[int]:
-        """Return the tasks in flight with the worker whose ids are above `after`, by id."""
-        return sorted(held for held in self._held.get(worker, ()) if held > after)
-
-    @property
-    def visibility_timeout(self) -> int:
-        """How long a lease lasts here: the queue's own setting, or the server's."""
-        own = self.settings.visibility_timeout
-        return self._defaults.visibility_timeout if own is None else own
-
-    @property
-    def max_attempts(self) -> int:
-        """How many attempts a task pushed here gets: the queue's own setting, or the server's."""
-        own = self.settings.max_attempts
-        return self._defaults.max_attempts if own is None else own
-
-    @property
-    def retry_delay(self) -> int:
-        """How long a failed task waits here: the queue's own setting, or the server's."""
-        own = self.settings.retry_delay
-        return self._defaults.retry_delay if own is None else own
 
     @property
     def waiting(self) -> int:
         """How many tasks are available, scheduled ones included."""
-        return self._counts[Status.AVAILABLE]
+        return len(self.live) - len(self.in_flight)
 
-    def info(self, tasks: Mapping[int, Task]) -> QueueInfo:
-        """Return the queue's books; `tasks` finds the records."""
-        return QueueInfo(
-            name=self.name,
-            settings=self.settings,
-            ready=len(self.ready),
-            scheduled=self.waiting - len(self.ready),
-            in_flight=self._counts[Status.IN_FLIGHT],
-            done=self._counts[Status.DONE],
-            dead=len(self.dead),
-            pushed=self.pushed,
-            expired=self.expired,
-            groups=len(self.groups),
-            last_id=self.last_id,
-            oldest_waiting=self._waiting_since.first_rank(),
-            first=_entry(tasks, self._oldest.first()),
-            last=_entry(tasks, self._newest.first()),
-        )
+    def place(self, task_id: int, before: Task | None, after: Task | None, now: int) -> None:
+        """Put a task where it belongs at `now`; each record is None where there is no task."""
+        ready = _turn(after, Status.AVAILABLE)
+        if after is not None and after.available_at > now:
+            ready = None
+        self.ready.place(task_id, ready)
+        self.waiting_since.place(task_id, None if ready is None else ready[1])
+        self.dead_turns.place(task_id, _turn(after, Status.DEAD))
+        self.live.move(*(_id(each, _LIVE) for each in (before, after)))
+        self.in_flight.move(*(_id(each, _IN_FLIGHT) for each in (before, after)))
+        self.dead.move(*(_id(each, _DEAD) for each in (before, after)))
+        self.done.move(_finished(before), _finished(after))
+        self._let_go(before)
+        self._hold(after)
 
-    def _count(self, task: Task, before: Task | None) -> None:
-        if before is not None:
-            self._counts[before.status] -= 1
-        self._counts[task.status] += 1
+    def held_by(self, worker: str, after: int = -1) -> list[int]:
+        """Return the tasks in flight with the worker whose ids are above `after`, by id."""
+        return sorted(held for held in self._held.get(worker, ()) if held > after)
 
-    def _hold(self, task: Task, before: Task | None) -> None:
-        """Keep the list of what each worker holds."""
-        if before is not None and before.status is Status.IN_FLIGHT and before.worker is not None:
-            held = self._held[before.worker]
-            held.discard(task.id)
-            if not held:
-                del self._held[before.worker]
-        if task.status is Status.IN_FLIGHT and task.worker is not None:
+    def holding(self) -> dict[str, int]:
+        """Return how many tasks each worker holds that holds any."""
+        return {worker: len(held) for worker, held in self._held.items()}
+
+    def _hold(self, task: Task | None) -> None:
+        """Note who holds the task as it is now."""
+        if task is not None and task.status is Status.IN_FLIGHT and task.worker is not None:
             self._held.setdefault(task.worker, set()).add(task.id)
 
+    def _let_go(self, task: Task | None) -> None:
+        """Forget who held the task as it was."""
+        if task is not None and task.status is Status.IN_FLIGHT and task.worker is not None:
+            held = self._held[task.worker]
+            held.remove(task.id)
+            if not held:
+                del self._held[task.worker]
 
-def _entry(tasks: Mapping[int, Task], task_id: int | None) -> Entry | None:
-    """Return the task as it is seen without being claimed; None for no task."""
-    if task_id is None:
+
+_LIVE = (Status.AVAILABLE, Status.IN_FLIGHT)
+_IN_FLIGHT = (Status.IN_FLIGHT,)
+_DEAD = (Status.DEAD,)
+
+
+def _id(task: Task | None, statuses: tuple[Status, ...]) -> int | None:
+    """Return the task's place in an order by id: none unless it has one of these statuses."""
+    return task.id if task is not None and task.status in statuses else None
+
+
+def _turn(task: Task | None, status: Status) -> tuple[int, int] | None:
+    """Return when it is the task's turn among those of this status: never if it has another."""
+    if task is None or task.status is not status:
         return None
-    task = tasks[task_id]
-    return Entry(task.id, task.payload, task.headers)
+    return -task.priority, task.available_at
+
+
+def _finished(task: Task | None) -> tuple[int, int] | None:
+    """Return the task's place among the done ones."""
+    if task is None or task.status is not Status.DONE:
+        return None
+    return task.finished_at or 0, task.id

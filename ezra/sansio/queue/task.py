@@ -36,6 +36,8 @@ class Task:
     """Who holds it; of a done task, who held it last."""
     claimed_at: int | None = None
     """When it was last claimed; cleared with the worker when it goes back or dies."""
+    renewed_at: int | None = None
+    """When its lease was last renewed; None until it is. Only in flight."""
     lease_until: int | None = None
     """From this moment on the lease has lapsed. Only in flight."""
     lapsed: bool = False

@@ -27,23 +27,35 @@ class Timetable:
         self.finished = Ranking[int]()
         """Done tasks, by the moment at which they have been kept long enough."""
 
-    def place(self, task: Task, now: int) -> None:
-        """Note the moments that concern the task as it is now, and forget its earlier ones."""
-        available = task.status is Status.AVAILABLE
-        mortal = available or task.status is Status.DONE
-        scheduled = available and task.available_at > now
-        self.leases.place(task.id, task.lease_until)
-        self.ttls.place(task.id, task.expires_at if mortal else None)
-        self.delays.place(task.id, task.available_at if scheduled else None)
-        self.finished.place(task.id, self._kept_until(task))
+    def place(self, task_id: int, task: Task | None, now: int) -> None:
+        """Note the moments that concern the task as it is now, and forget its earlier ones.
+
+        `task` is None where there is no such task any more.
+        """
+        moments = (None,) * 4 if task is None else self._moments(task, now)
+        for ranking, moment in zip(self._rankings(), moments, strict=True):
+            ranking.place(task_id, moment)
 
     def next_due(self) -> int:
         """Return the first moment that concerns any task; `FOREVER` when there is none."""
-        rankings = (self.leases, self.ttls, self.delays, self.finished)
-        moments = (ranking.first_rank() for ranking in rankings)
-        return min((moment for moment in moments if moment is not None), default=FOREVER)
+        firsts = (ranking.first_rank() for ranking in self._rankings())
+        return min((moment for moment in firsts if moment is not None), default=FOREVER)
+
+    def _rankings(self) -> tuple[Ranking[int], ...]:
+        return self.leases, self.ttls, self.delays, self.finished
+
+    def _moments(self, task: Task, now: int) -> tuple[int | None, ...]:
+        """Return when the task's lease, ttl, delay and retention are over, for those that run."""
+        available = task.status is Status.AVAILABLE
+        done = task.status is Status.DONE
+        return (
+            task.lease_until,
+            task.expires_at if available or done else None,
+            task.available_at if available and task.available_at > now else None,
+            self._kept_until(task) if done else None,
+        )
 
     def _kept_until(self, task: Task) -> int | None:
-        if task.status is not Status.DONE or task.finished_at is None or self._retention is None:
+        if task.finished_at is None or self._retention is None:
             return None
         return task.finished_at + self._retention

@@ -5,24 +5,60 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from ezra.sansio.queue.looks import Details, Groups, Look, Workers
 from ezra.sansio.queue.operations import (
     Ack,
+    AddWorker,
     Claim,
     ConfigureQueue,
     CreateQueue,
+    DeleteQueues,
+    Erase,
     Extend,
     Nack,
     Operation,
     Outcome,
     Push,
     Release,
-    Reread,
+    RemoveGroup,
+    RemoveWorker,
+    TakeIdle,
+    TakeOver,
+    Transact,
+    Trim,
 )
 
-ORDER: dict[type[Operation], int] = {
+Request = Operation | Look
+"""What the leader of a commit carries out. Looks are among it as steps of a transaction, and when
+they ask for what only the leader knows."""
+
+Kind = type[Request]
+
+ORDER: dict[Kind, int] = {
     kind: rank
     for rank, kind in enumerate(
-        (CreateQueue, ConfigureQueue, Push, Ack, Nack, Release, Extend, Reread, Claim)
+        (
+            CreateQueue,
+            ConfigureQueue,
+            AddWorker,
+            Push,
+            Ack,
+            Nack,
+            Release,
+            RemoveWorker,
+            Extend,
+            Erase,
+            Trim,
+            RemoveGroup,
+            DeleteQueues,
+            Transact,
+            TakeOver,
+            TakeIdle,
+            Claim,
+            Details,
+            Groups,
+            Workers,
+        )
     )
 }
 """What goes first where the order is ours: what makes work available before what takes it."""
@@ -33,15 +69,15 @@ class Call:
 
     __slots__ = ("operation", "outcome", "ticket")
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(self, operation: Request) -> None:
         self.operation = operation
         self.outcome: Outcome = None
         self.ticket = 0
         """A parked claim's place in line."""
 
 
-def rounds(lines: Sequence[Sequence[Call]]) -> Iterator[tuple[type[Operation], list[Call]]]:
-    """Yield the calls in the order in which they are to be carried out, one kind at a time.
+def rounds(lines: Sequence[Sequence[Call]]) -> Iterator[tuple[Kind, list[Call]]]:
+    """Yield the calls in the order in which they are to be carried out, one run at a time.
 
     Each line is one submission's calls, whose order is kept. Calls of different lines may pass each
     other, so that those of one kind come together and need few statements.
@@ -49,10 +85,39 @@ def rounds(lines: Sequence[Sequence[Call]]) -> Iterator[tuple[type[Operation], l
     rest = [deque(line) for line in lines if line]
     while rest:
         kind = min((type(line[0].operation) for line in rest), key=ORDER.__getitem__)
-        yield kind, [call for line in rest for call in _take_while(line, kind)]
+        yield from runs([call for line in rest for call in _take_while(line, kind)])
         rest = [line for line in rest if line]
 
 
-def _take_while(line: deque[Call], kind: type[Operation]) -> Iterator[Call]:
+def runs(calls: Sequence[Call]) -> Iterator[tuple[Kind, list[Call]]]:
+    """Cut the calls, in this order, into runs of one kind that share their statements."""
+    run: list[Call] = []
+    for call in calls:
+        alone = stands_alone(call)
+        if run and (alone or type(call.operation) is not type(run[0].operation)):
+            yield type(run[0].operation), run
+            run = []
+        run.append(call)
+        if alone:
+            yield type(call.operation), run
+            run = []
+    if run:
+        yield type(run[0].operation), run
+
+
+def stands_alone(call: Call) -> bool:
+    """Say whether others must see all that the call has done, and it all that they have."""
+    operation = call.operation
+    return isinstance(operation, Transact) or (isinstance(operation, Claim) and looks_back(call))
+
+
+def looks_back(call: Call) -> bool:
+    """Say whether a claim asks for tasks in flight, too; once it waits it never does."""
+    claim = call.operation
+    assert isinstance(claim, Claim)  # noqa: S101 - the caller has seen to it
+    return not call.ticket and (claim.min_idle is not None or bool(claim.rereads))
+
+
+def _take_while(line: deque[Call], kind: Kind) -> Iterator[Call]:
     while line and type(line[0].operation) is kind:
         yield line.popleft()

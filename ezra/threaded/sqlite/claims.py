@@ -1,14 +1,16 @@
 """Claims: from the ready tasks of a queue, or the dead ones, to their workers.
 
-All claims of a batch are served together: a `Stock` reads from each address as many tasks as they
-can use in one statement, deals them out in memory, claim by claim in the order of arrival, and
-writes everything that was dealt at the end.
+The plain claims of a batch are served together: a `Stock` reads from each address as many tasks as
+they can use in one statement, deals them out in memory, claim by claim in the order of arrival, and
+writes everything that was dealt at the end. A claim that also asks for tasks in flight, its own or
+idle ones, is served alone.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from ezra.sansio.model import Address, Claimed, Delivery
 from ezra.sansio.queue import changes
@@ -16,7 +18,8 @@ from ezra.sansio.queue.lifecycle import Event
 from ezra.sansio.queue.operations import Claim
 from ezra.sansio.queue.task import Task
 from ezra.threaded.sqlite import statements
-from ezra.threaded.sqlite.calls import Call
+from ezra.threaded.sqlite.calls import Call, looks_back
+from ezra.threaded.sqlite.idle import Search, take_idle
 from ezra.threaded.sqlite.transaction import Transaction
 
 MOST_READ = 1_000
@@ -25,15 +28,48 @@ MOST_READ = 1_000
 
 def claim(tx: Transaction, calls: Sequence[Call]) -> None:
     """Serve claims in this order, parked ones included; who finds nothing may park."""
-    claims = [(call, call.operation) for call in calls if isinstance(call.operation, Claim)]
-    stock = Stock(tx, [operation for _, operation in claims])
-    for call, operation in claims:
-        call.outcome = stock.take(operation)
-        if call.outcome:
-            tx.serve(call, operation)
-        elif operation.deadline is not None and operation.deadline > tx.now:
-            tx.park(call, operation)
-    stock.write()
+    for alone, run in groupby(calls, looks_back):
+        claims = [(call, call.operation) for call in run if isinstance(call.operation, Claim)]
+        if alone:
+            for call, operation in claims:
+                _answer(tx, call, operation, _serve_alone(tx, operation))
+        else:
+            stock = Stock(tx, [operation for _, operation in claims])
+            for call, operation in claims:
+                _answer(tx, call, operation, stock.take(operation))
+            stock.write()
+
+
+def _answer(
+    tx: Transaction, call: Call, operation: Claim, deliveries: tuple[Delivery, ...]
+) -> None:
+    """Fill in the claim's outcome, or park it; its group and its worker are known from now on."""
+    call.outcome = deliveries
+    if operation.group is not None:
+        _visit(tx, operation, operation.group, deliveries, fed=bool(call.ticket))
+    if deliveries:
+        tx.serve(call, operation)
+    elif operation.deadline is not None and operation.deadline > tx.now:
+        tx.park(call, operation)
+
+
+def _visit(
+    tx: Transaction, claim: Claim, group: str, deliveries: tuple[Delivery, ...], *, fed: bool
+) -> None:
+    """Make the group known in those of the queues that exist, and the worker in it.
+
+    A claim that had waited is `fed` by some of its queues, and visits only those.
+    """
+    giving = {each.source.queue for each in deliveries if each.tasks}
+    named = [source.queue for source, _ in claim.rereads] + [each.queue for each in claim.sources]
+    for name in dict.fromkeys(named):
+        queue = tx.registry.find(name)
+        if queue is not None and (name in giving or not fed):
+            tx.registry.add_group(queue, group)
+            tx.registry.roster.see(name, group, claim.worker, tx.now, active=name in giving)
+
+
+# -- Together --------------------------------------------------------------------------------------
 
 
 class Stock:
@@ -44,7 +80,7 @@ class Stock:
         claims: who will take, so that it is known how much to read at once.
     """
 
-    def __init__(self, tx: Transaction, claims: Sequence[Claim]) -> None:
+    def __init__(self, tx: Transaction, claims: Iterable[Claim]) -> None:
         self._tx = tx
         self._wanted: Counter[Address] = Counter()
         for operation in claims:
@@ -60,18 +96,15 @@ class Stock:
         deliveries = []
         left = operation.count
         for source in operation.sources:
-            tasks = tuple(self._take_from(source, operation, left))
+            tasks = tuple(self.take_from(source, operation, left))
             self._wanted[source] -= operation.count
             if tasks:
                 deliveries.append(Delivery(source, tasks))
                 left -= len(tasks)
         return tuple(deliveries)
 
-    def write(self) -> None:
-        """Write every task that was taken."""
-        self._tx.save(self._taken)
-
-    def _take_from(self, source: Address, operation: Claim, limit: int) -> Iterator[Claimed]:
+    def take_from(self, source: Address, operation: Claim, limit: int) -> Iterator[Claimed]:
+        """Give the claim up to `limit` tasks from one of its sources."""
         for _ in range(limit):
             task = self._next(source)
             if task is None:
@@ -80,6 +113,10 @@ class Stock:
             done = changes.acked(held, Event.ACK, self._tx.now) if operation.done_at_once else held
             self._taken.append(done)
             yield changes.handed_out(held)
+
+    def write(self) -> None:
+        """Write every task that was taken."""
+        self._tx.save(self._taken)
 
     def _next(self, source: Address) -> Task | None:
         """Return whose turn it is there, or None when nothing is left."""
@@ -104,3 +141,47 @@ class Stock:
         if source.dead:
             return self._tx.select(statements.DEAD, queue.id, size, offset)
         return self._tx.select(statements.READY, queue.id, self._tx.now, size, offset)
+
+
+# -- Alone -----------------------------------------------------------------------------------------
+
+
+def _serve_alone(tx: Transaction, claim: Claim) -> tuple[Delivery, ...]:
+    """Serve a claim that asks for tasks in flight, too: first its own, then source by source."""
+    again = tuple(_reread(tx, claim))
+    left = claim.count - sum(len(each.tasks) for each in again)
+    deliveries = list(again)
+    for source in claim.sources:
+        lying = _lying_idle(tx, source, claim, left)
+        # A stock of its own: what died of the above may have come to its address.
+        stock = Stock(tx, [claim])
+        tasks = lying + tuple(stock.take_from(source, claim, left - len(lying)))
+        stock.write()
+        if tasks:
+            deliveries.append(Delivery(source, tasks))
+            left -= len(tasks)
+    return tuple(deliveries)
+
+
+def _reread(tx: Transaction, claim: Claim) -> Iterator[Delivery]:
+    """Give the worker again what it holds, with new leases."""
+    left = claim.count
+    for source, after in claim.rereads:
+        queue = tx.registry.find(source.queue)
+        held = []
+        if queue is not None and left > 0:
+            values = (queue.id, claim.worker, after, tx.now, source.dead, left)
+            held = tx.select(statements.HELD, *values)
+        tx.save(changes.extended(task, tx.lease_until(task), tx.now) for task in held)
+        yield Delivery(source, tuple(map(changes.handed_out, held)))
+        left -= len(held)
+
+
+def _lying_idle(tx: Transaction, source: Address, claim: Claim, limit: int) -> tuple[Claimed, ...]:
+    """Take what came from the source and has been idle long enough for the claim."""
+    queue = tx.registry.find(source.queue)
+    if queue is None or claim.min_idle is None:
+        return ()
+    search = Search(queue, claim.worker, claim.min_idle, source.dead)
+    taken, _ = take_idle(tx, search, limit=limit)
+    return taken

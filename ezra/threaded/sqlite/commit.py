@@ -23,9 +23,8 @@ from collections.abc import Callable, Sequence
 
 from ezra.sansio.errors import CommandError, EngineClosed, EngineError, OutcomeUnknown, Text
 from ezra.sansio.model import FOREVER
-from ezra.sansio.queue.operations import Operation
 from ezra.threaded.clock import Clock
-from ezra.threaded.sqlite.calls import Call
+from ezra.threaded.sqlite.calls import Call, Request
 from ezra.threaded.sqlite.submission import GroupSubmission
 from ezra.threaded.sqlite.transaction import Transaction
 from ezra.threaded.sqlite.writer import Writer
@@ -76,7 +75,7 @@ class Committer:
         """The first moment at which a sweep has something to do; behind while somebody leads."""
         return self._writer.due
 
-    def submit(self, operations: Sequence[Operation], *, sweeps: bool = False) -> GroupSubmission:
+    def submit(self, operations: Sequence[Request], *, sweeps: bool = False) -> GroupSubmission:
         """Hand over operations; `wait` of what is returned must be called.
 
         Args:

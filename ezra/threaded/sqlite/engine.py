@@ -16,10 +16,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-from ezra.sansio.errors import EngineClosed, EngineError, StartError, Text
-from ezra.sansio.model import MILLISECOND, SECOND, SEQUENCE_BITS, Defaults, QueueInfo, Status
-from ezra.sansio.queue.operations import Operation
+from ezra.sansio.errors import EngineClosed, EngineError, EzraError, StartError, Text
+from ezra.sansio.model import MILLISECOND, SECOND, SEQUENCE_BITS, Defaults, Status
+from ezra.sansio.queue.looks import Answer, Look
+from ezra.sansio.queue.machine import check_steps
+from ezra.sansio.queue.operations import Operation, Transact
 from ezra.threaded.clock import Clock
 from ezra.threaded.engine import Engine, Submission
 from ezra.threaded.sqlite import faults, reading, statements
@@ -97,26 +100,35 @@ class SqliteEngine(Engine):
         self._timer.start()
 
     def submit(self, operations: Sequence[Operation]) -> Submission:
-        """Hand over operations; they are carried out by whoever waits first."""
+        """Hand over operations; they are carried out by whoever waits first.
+
+        Raises:
+            LocalProtocolError: a transaction holds a step that it must not; nothing was done.
+        """
+        for operation in operations:
+            if isinstance(operation, Transact):
+                check_steps(operation.steps)
         return self._committer.submit(operations)
 
-    def length(self, queue: str, *, dead: bool = False) -> int:
-        """Return how many tasks wait in the queue (scheduled ones included), or are dead in it."""
-        self._catch_up()
-        with self._readers.snapshot() as connection:
-            return reading.length(connection, queue, dead=dead)
+    def look(self, look: Look) -> Answer:
+        """Return what the look asks for, as of now.
 
-    def info(self, queue: str) -> QueueInfo | None:
-        """Return the queue's books, or None where there is no such queue. Does not scan."""
+        Raises:
+            CommandError: the look itself raises it.
+            EngineError: the engine is closed, or the storage cannot be read.
+        """
+        if isinstance(look, reading.NEEDS_ROSTER):
+            return self._look_leading(look)
         self._catch_up()
         with self._readers.snapshot() as connection:
-            return reading.info(connection, queue)
+            return reading.answer(reading.View(connection, self._clock.now()), look)
 
-    def queues(self) -> list[QueueInfo]:
-        """Return the books of all queues, by name."""
-        self._catch_up()
-        with self._readers.snapshot() as connection:
-            return reading.queues(connection)
+    def _look_leading(self, look: Look) -> Answer:
+        """Have the look answered by who leads the commit, and knows the workers."""
+        (outcome,) = self._committer.submit([look], sweeps=True).wait()
+        if isinstance(outcome, EzraError):
+            raise outcome
+        return cast(Answer, outcome)
 
     def sweep(self) -> None:
         """Do now what is due now; returns when it is done."""

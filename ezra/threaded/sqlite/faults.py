@@ -77,7 +77,9 @@ def _primary_code(error: BaseException) -> int | None:
     return None if code is None else code & _PRIMARY
 
 
-def not_storable(error: Exception) -> CommandError:
+def reply(error: Exception) -> CommandError:
     """Return the reply for the one operation that caused an error."""
+    if isinstance(error, CommandError):
+        return error
     reason = " ".join(str(error).split()) or type(error).__name__
     return CommandError(Text.NOT_STORABLE.format(reason=reason))

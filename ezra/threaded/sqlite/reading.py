@@ -1,52 +1,290 @@
-"""A queue's books, read through a read-only connection beside whatever is being committed."""
+"""Looks, answered on a connection that sees one moment of the database."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import assert_never
 
-from ezra.sansio.model import Entry, QueueInfo, QueueSettings
-from ezra.threaded.sqlite import statements
-from ezra.threaded.sqlite.rows import Row, unpack_headers
+from ezra.sansio.errors import CommandError, Text
+from ezra.sansio.model import (
+    MAX_ID,
+    Entry,
+    GroupDetails,
+    GroupInfo,
+    Held,
+    PendingSummary,
+    QueueDetails,
+    QueueInfo,
+    QueueName,
+    QueueSettings,
+    WorkerInfo,
+)
+from ezra.sansio.queue import changes
+from ezra.sansio.queue.looks import (
+    Answer,
+    Details,
+    Exists,
+    FindGroup,
+    Groups,
+    Info,
+    Infos,
+    Length,
+    Look,
+    Names,
+    Pending,
+    PendingTasks,
+    Range,
+    Workers,
+)
+from ezra.sansio.queue.roster import Roster
+from ezra.threaded.sqlite import statements_of_looks as statements
+from ezra.threaded.sqlite.rows import Row, to_task, unpack_headers
+
+NEEDS_ROSTER = (Details, Groups, Workers)
+"""Looks that only who leads the commit can answer: the roster is in nobody else's hands."""
+
+ALL = -1
+"""What LIMIT takes for no limit."""
 
 
-def length(connection: sqlite3.Connection, queue: str, *, dead: bool) -> int:
-    """Return how many tasks wait in a queue, or are dead in it."""
-    row = connection.execute(statements.LENGTH, (queue,)).fetchone() or (0, 0)
-    return int(row[1] if dead else row[0])
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a look sees."""
+
+    connection: sqlite3.Connection
+    now: int
+    """The moment at which it looks, in Unix microseconds."""
+    roster: Roster | None = None
+    """Who has been seen in which group, for the looks that need it."""
+
+    def rows(self, statement: str, *values: object) -> list[Row]:
+        """Return what a statement finds."""
+        return self.connection.execute(statement, values).fetchall()
 
 
-def info(connection: sqlite3.Connection, queue: str) -> QueueInfo | None:
-    """Return a queue's books, or None where there is no such queue."""
-    row = connection.execute(statements.BOOKS, (queue,)).fetchone()
-    return None if row is None else _books(connection, row)
+OnQueues = Length | Exists | Names | Info | Infos
+OnTasks = Range | Pending | PendingTasks
+OnGroups = Details | Groups | Workers | FindGroup
 
 
-def queues(connection: sqlite3.Connection) -> list[QueueInfo]:
-    """Return the books of all queues, by name."""
-    rows = connection.execute(statements.ALL_BOOKS).fetchall()
-    return [_books(connection, row) for row in rows]
+def answer(view: View, look: Look) -> Answer:
+    """Answer the look; its own docstring says how.
+
+    Raises:
+        CommandError: the look raises it.
+    """
+    match look:
+        case Length() | Exists() | Names() | Info() | Infos():
+            return _on_queues(view, look)
+        case Range() | Pending() | PendingTasks():
+            return _on_tasks(view, look)
+        case Details() | Groups() | Workers() | FindGroup():
+            return _on_groups(view, look)
+        case _:
+            assert_never(look)
 
 
-def _books(connection: sqlite3.Connection, row: Row) -> QueueInfo:
+# -- Queues ----------------------------------------------------------------------------------------
+
+
+def _on_queues(view: View, look: OnQueues) -> Answer:
+    match look:
+        case Length():
+            waiting, dead = _length(view, look.address.queue) or (0, 0)
+            return dead if look.address.dead else waiting
+        case Exists():
+            found = ((each.dead, _length(view, each.queue)) for each in look.addresses)
+            return sum(length is not None and (not dead or length[1] > 0) for dead, length in found)
+        case Names():
+            rows = view.rows(statements.NAMES, look.after, _limit(look.count))
+            return tuple(QueueName(number, name, dead == 1) for number, name, dead in rows)
+        case Info():
+            return _info(view, look.queue)
+        case Infos():
+            return tuple(_books(view, row) for row in view.rows(statements.ALL_BOOKS))
+        case _:
+            assert_never(look)
+
+
+def _length(view: View, queue: str) -> tuple[int, int] | None:
+    """Return how many tasks wait and how many are dead; None where there is no such queue."""
+    rows = view.rows(statements.LENGTH, queue)
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+def _info(view: View, queue: str) -> QueueInfo:
+    rows = view.rows(statements.BOOKS, queue)
+    if not rows:
+        raise CommandError(Text.NO_SUCH_KEY)
+    return _books(view, rows[0])
+
+
+def _books(view: View, row: Row) -> QueueInfo:
     queue_id = row[0]
     return QueueInfo(
+        at=view.now,
         name=row[1],
-        settings=QueueSettings(*row[2:5]),
-        ready=row[5],
-        scheduled=row[6],
-        in_flight=row[7],
-        done=row[8],
-        dead=row[9],
-        pushed=row[10],
-        expired=row[11],
-        last_id=row[12],
-        groups=row[13],
-        oldest_waiting=connection.execute(statements.OLDEST_READY, (queue_id,)).fetchone()[0],
-        first=_entry(connection, statements.FIRST_LIVE, queue_id),
-        last=_entry(connection, statements.LAST_LIVE, queue_id),
+        settings=QueueSettings(*row[2:7]),
+        ready=row[7],
+        scheduled=row[8],
+        in_flight=row[9],
+        done=row[10],
+        dead=row[11],
+        pushed=row[12],
+        expired=row[13],
+        groups=row[14],
+        last_id=row[15],
+        last_claimed=row[16],
+        oldest_waiting=view.rows(statements.OLDEST_READY, queue_id)[0][0],
+        first=_first(_entries(view, statements.FIRST_LIVE, queue_id)),
+        last=_first(_entries(view, statements.LAST_LIVE, queue_id)),
     )
 
 
-def _entry(connection: sqlite3.Connection, statement: str, queue_id: int) -> Entry | None:
-    row = connection.execute(statement, (queue_id,)).fetchone()
-    return None if row is None else Entry(row[0], row[1], unpack_headers(row[2] or b""))
+# -- Tasks -----------------------------------------------------------------------------------------
+
+
+def _on_tasks(view: View, look: OnTasks) -> Answer:
+    match look:
+        case Range():
+            return _range(view, look)
+        case Pending():
+            return _pending(view, look)
+        case PendingTasks():
+            queue_id = _read_through(view, look.queue, look.group)
+            return _held(view, queue_id, look)
+        case _:
+            assert_never(look)
+
+
+def _range(view: View, look: Range) -> tuple[Entry, ...]:
+    rows = view.rows(statements.QUEUE, "", look.address.queue)
+    # Whoever asks from above the last id there can be asks for nothing, in numbers too large.
+    if not rows or look.first > min(look.last, MAX_ID):
+        return ()
+    statement = {
+        (False, False): statements.LIVE,
+        (False, True): statements.LIVE_BACKWARDS,
+        (True, False): statements.DEAD,
+        (True, True): statements.DEAD_BACKWARDS,
+    }[look.address.dead, look.backwards]
+    values = (rows[0][0], look.first, min(look.last, MAX_ID), _limit(look.count))
+    return _entries(view, statement, *values)
+
+
+def _pending(view: View, look: Pending) -> PendingSummary:
+    queue_id = _read_through(view, look.queue, look.group)
+    rows = view.rows(statements.HELD_BY, queue_id)
+    return PendingSummary(
+        count=sum(count for _, count, _, _ in rows),
+        first=min((first for _, _, first, _ in rows), default=0),
+        last=max((last for _, _, _, last in rows), default=0),
+        workers=tuple((worker, count) for worker, count, _, _ in rows),
+    )
+
+
+def _held(view: View, queue_id: int, look: PendingTasks) -> tuple[Held, ...]:
+    """Return the tasks in flight that the look is for."""
+    if look.first > min(look.last, MAX_ID):
+        return ()
+    values = [queue_id, look.first, min(look.last, MAX_ID), view.now, look.min_idle]
+    if look.worker is None:
+        rows = view.rows(statements.HELD, *values, _limit(look.count))
+    else:
+        rows = view.rows(statements.HELD_BY_ONE, *values, look.worker, _limit(look.count))
+    tasks = (to_task(row, look.queue) for row in rows)
+    return tuple(changes.held(task, view.now) for task in tasks)
+
+
+def _entries(view: View, statement: str, *values: object) -> tuple[Entry, ...]:
+    """Return tasks as they are seen without being claimed."""
+    rows = view.rows(statement, *values)
+    return tuple(
+        Entry(task_id, payload, unpack_headers(headers or b""))
+        for task_id, payload, headers in rows
+    )
+
+
+def _limit(count: int | None) -> int:
+    return ALL if count is None else max(0, count)
+
+
+def _first(entries: Iterable[Entry]) -> Entry | None:
+    return next(iter(entries), None)
+
+
+# -- Groups and workers ----------------------------------------------------------------------------
+
+
+def _on_groups(view: View, look: OnGroups) -> Answer:
+    match look:
+        case Details():
+            return _details(view, look)
+        case Groups():
+            return _info(view, look.queue), _counted_groups(view, look.queue)
+        case Workers():
+            queue_id = _with_group(view, look.queue, look.group, Text.NO_SUCH_KEY)
+            return view.now, _workers(view, look.queue, queue_id, look.group)
+        case FindGroup():
+            _with_group(view, look.queue, look.group, Text.XGROUP_NEEDS_QUEUE)
+            return None
+        case _:
+            assert_never(look)
+
+
+def _details(view: View, look: Details) -> QueueDetails:
+    info = _info(view, look.queue)
+    queue_id = view.rows(statements.QUEUE, "", look.queue)[0][0]
+    most = MAX_ID if look.count is None else look.count
+    return QueueDetails(
+        info,
+        _entries(view, statements.LIVE, queue_id, 0, MAX_ID, most),
+        _groups(view, look.queue, queue_id),
+        _held(view, queue_id, PendingTasks(look.queue, group="", count=most)),
+    )
+
+
+def _counted_groups(view: View, queue: str) -> tuple[GroupInfo, ...]:
+    """Return the queue's groups, by name, with the number of their workers."""
+    queue_id = view.rows(statements.QUEUE, "", queue)[0][0]
+    groups = _groups(view, queue, queue_id)
+    return tuple(GroupInfo(group.name, len(group.workers)) for group in groups)
+
+
+def _groups(view: View, queue: str, queue_id: int) -> tuple[GroupDetails, ...]:
+    """Return the queue's groups, by name, with their workers."""
+    names = view.rows(statements.GROUPS, queue_id)
+    return tuple(GroupDetails(name, _workers(view, queue, queue_id, name)) for (name,) in names)
+
+
+def _workers(view: View, queue: str, queue_id: int, group: str) -> tuple[WorkerInfo, ...]:
+    """Return the group's workers by name: those who were seen, and those who hold tasks."""
+    if view.roster is None:
+        raise TypeError("only who leads the commit knows the workers")
+    holding = {worker: count for worker, count, _, _ in view.rows(statements.HELD_BY, queue_id)}
+    return view.roster.workers(queue, group, holding)
+
+
+def _with_group(view: View, queue: str, group: str, missing: str) -> int:
+    """Return the queue's number; the group must be known in it.
+
+    Raises:
+        CommandError: there is no such queue (with the text `missing`), or no such group.
+    """
+    rows = view.rows(statements.QUEUE, group, queue)
+    if not rows:
+        raise CommandError(missing)
+    queue_id, known = rows[0]
+    if not known:
+        raise CommandError(Text.NO_SUCH_GROUP.format(queue=queue, group=group))
+    return int(queue_id)
+
+
+def _read_through(view: View, queue: str, group: str) -> int:
+    """Return the queue's number; the group must be known in it, and the text is the readers'."""
+    rows = view.rows(statements.QUEUE, group, queue)
+    if not rows or not rows[0][1]:
+        raise CommandError(Text.NO_GROUP.format(queue=queue, group=group))
+    return int(rows[0][0])

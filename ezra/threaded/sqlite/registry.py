@@ -1,28 +1,32 @@
-"""What the writer remembers of the database: the queues by name and number, and the last id.
+"""What the writer remembers: queues by name and number, groups, the last id, and who was seen.
 
-A person may edit the database at any time; `refresh` asks SQLite in each transaction whether one
-has (one number to compare) and forgets what was remembered if so.
+All but the workers who were seen is in the database, too. A person may edit that at any time;
+`refresh` asks SQLite in each transaction whether one has (one number to compare) and forgets what
+was remembered of it if so.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 
+from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import Defaults, QueueSettings
+from ezra.sansio.queue.journal import Journal
+from ezra.sansio.queue.on_queues import settings_in_force
+from ezra.sansio.queue.roster import Roster
 from ezra.threaded.sqlite import statements
-from ezra.threaded.sqlite.rows import Row
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue as operations need it: its own settings, or the server's in their place."""
+    """A queue as operations need it."""
 
     id: int
     name: str
-    visibility_timeout: int
-    max_attempts: int
-    retry_delay: int
+    own: QueueSettings
+    in_force: Defaults
+    """Its own settings, or the server's in their place."""
 
 
 class Registry:
@@ -33,8 +37,12 @@ class Registry:
         self._defaults = defaults
         self._by_name: dict[str, Queue] = {}
         self._by_id: dict[int, Queue] = {}
+        self._groups: set[tuple[int, str]] = set()
         self._data_version = -1
         self.last_id = 0
+        self.journal = Journal()
+        """Undoes what a transaction has written into the roster."""
+        self.roster = Roster(self.journal)
 
     def refresh(self) -> bool:
         """Look whether somebody else has written; to be called first in each transaction."""
@@ -48,13 +56,21 @@ class Registry:
         return True
 
     def forget(self) -> None:
-        """Forget the queues: a rollback may have taken back what made or changed them."""
+        """Forget queues and groups: a roll-back may have taken back what made or changed them."""
         self._by_name.clear()
         self._by_id.clear()
+        self._groups.clear()
 
     def find(self, name: str) -> Queue | None:
         """Return the queue of that name, or None."""
         return self._by_name.get(name) or self._read(statements.FIND_QUEUE, name)
+
+    def existing(self, name: str, missing: str) -> Queue:
+        """Return the queue of that name; where there is none, raise `CommandError` saying so."""
+        queue = self.find(name)
+        if queue is None:
+            raise CommandError(missing)
+        return queue
 
     def get(self, queue_id: int) -> Queue:
         """Return the queue of that number, which a task's row named."""
@@ -71,27 +87,69 @@ class Registry:
             return self.ensure(name, now)
         return queue
 
-    def configure(self, queue: Queue, settings: QueueSettings) -> None:
-        """Replace the queue's own settings."""
-        row = (settings.visibility_timeout, settings.max_attempts, settings.retry_delay, queue.id)
-        self._connection.execute(statements.SET_QUEUE, row)
+    def configure(self, queue: Queue, changes: tuple[tuple[str, int | None], ...]) -> None:
+        """Change some of the queue's own settings."""
+        own = replace(queue.own, **dict(changes))
+        self._connection.execute(statements.SET_QUEUE, (*astuple(own), queue.id))
         self._read(statements.FIND_QUEUE, queue.name)
+
+    def remove(self, queue: Queue) -> None:
+        """Remove the queue and all that belongs to it."""
+        self._connection.execute(statements.DELETE_QUEUE, (queue.id,))
+        self.forget()
+
+    # -- Groups ------------------------------------------------------------------------------------
+
+    def knows_group(self, queue: Queue, group: str) -> bool:
+        """Say whether the group's name is known in the queue."""
+        if (queue.id, group) in self._groups:
+            return True
+        if self._connection.execute(statements.FIND_GROUP, (queue.id, group)).fetchone() is None:
+            return False
+        self._groups.add((queue.id, group))
+        return True
+
+    def with_group(self, name: str, group: str, missing: str) -> Queue:
+        """Return the queue, in which the group must be known.
+
+        Raises:
+            CommandError: there is no such queue (with the text `missing`), or no such group.
+        """
+        queue = self.existing(name, missing)
+        if not self.knows_group(queue, group):
+            raise CommandError(Text.NO_SUCH_GROUP.format(queue=name, group=group))
+        return queue
+
+    def read_through(self, name: str, group: str) -> Queue:
+        """Return the queue, in which the group must be known; the text is that of the readers.
+
+        Raises:
+            CommandError: there is no such queue, or no such group in it.
+        """
+        missing = Text.NO_GROUP.format(queue=name, group=group)
+        queue = self.existing(name, missing)
+        if not self.knows_group(queue, group):
+            raise CommandError(missing)
+        return queue
+
+    def add_group(self, queue: Queue, group: str) -> None:
+        """Make the group's name known in the queue, if it is not."""
+        if (queue.id, group) not in self._groups:
+            self._connection.execute(statements.ADD_GROUP, (queue.id, group))
+            self._groups.add((queue.id, group))
+
+    def remove_group(self, queue: Queue, group: str) -> bool:
+        """Forget the group's name; say whether it was known."""
+        self._groups.discard((queue.id, group))
+        return self._connection.execute(statements.REMOVE_GROUP, (queue.id, group)).rowcount > 0
+
+    # -- The database ------------------------------------------------------------------------------
 
     def _read(self, statement: str, key: str | int) -> Queue | None:
         row = self._connection.execute(statement, (key,)).fetchone()
         if row is None:
             return None
-        queue = _queue(row, self._defaults)
+        own = QueueSettings(*row[2:])
+        queue = Queue(row[0], row[1], own, settings_in_force(own, self._defaults))
         self._by_name[queue.name] = self._by_id[queue.id] = queue
         return queue
-
-
-def _queue(row: Row, defaults: Defaults) -> Queue:
-    queue_id, name, visibility_timeout, max_attempts, retry_delay = row
-    return Queue(
-        queue_id,
-        name,
-        defaults.visibility_timeout if visibility_timeout is None else visibility_timeout,
-        defaults.max_attempts if max_attempts is None else max_attempts,
-        defaults.retry_delay if retry_delay is None else retry_delay,
-    )

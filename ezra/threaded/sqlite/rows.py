@@ -19,12 +19,12 @@ Row = tuple[Any, ...]
 LOADED = (
     "tasks.id, tasks.priority, tasks.max_attempts, tasks.visibility_timeout, tasks.created_at, "
     "tasks.expires_at, tasks.available_at, tasks.status, tasks.attempts, tasks.worker, "
-    "tasks.claimed_at, tasks.lease_until, tasks.lapsed, tasks.last_error, tasks.finished_at, "
-    "tasks.dead_at, tasks.queue_id"
+    "tasks.claimed_at, tasks.renewed_at, tasks.lease_until, tasks.lapsed, tasks.last_error, "
+    "tasks.finished_at, tasks.dead_at, tasks.queue_id"
 )
 """The columns of a task in the order in which `to_task` reads them; its queue comes last."""
 
-QUEUE_ID = 16
+QUEUE_ID = 17
 """Where the queue's number stands in such a row; payload and headers may follow."""
 
 _STATUS: dict[str, Status] = {status.value: status for status in Status}
@@ -49,11 +49,12 @@ def to_task(
         attempts=row[8],
         worker=row[9],
         claimed_at=row[10],
-        lease_until=row[11],
-        lapsed=row[12] == 1,
-        last_error=row[13],
-        finished_at=row[14],
-        dead_at=row[15],
+        renewed_at=row[11],
+        lease_until=row[12],
+        lapsed=row[13] == 1,
+        last_error=row[14],
+        finished_at=row[15],
+        dead_at=row[16],
     )
 
 
@@ -88,6 +89,7 @@ def changed_row(task: Task, now: int) -> Row:
         task.attempts,
         task.worker,
         task.claimed_at,
+        task.renewed_at,
         task.lease_until,
         task.lapsed,
         task.last_error,

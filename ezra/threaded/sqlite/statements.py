@@ -1,8 +1,9 @@
-"""Every SQL statement on queues and tasks, with its purpose and the index that serves it.
+"""Every SQL statement of the writer, with its purpose and the index that serves it.
 
-Status words stand here in filters only, where they let SQLite use a partial index; every status
-that is written is a parameter, and came out of `lifecycle.transition`. Times are parameters, too.
-A test reads the "Index:" lines and asks SQLite whether they are true.
+Those that only answer looks are in `statements_of_looks`. Status words stand here in filters only,
+where they let SQLite use a partial index; every status that is written is a parameter, and came out
+of `lifecycle.transition`. Times are parameters, too. A test reads the "Index:" lines and asks
+SQLite whether they are true.
 
 The statements made by a function take a number of rows at once: each step of a statement lets other
 threads run, and coming back costs more than the step itself, so few statements do much each.
@@ -29,7 +30,10 @@ def _rows(count: int, columns: int) -> str:
 
 # -- Queues ----------------------------------------------------------------------------------------
 
-_QUEUE = "SELECT id, name, visibility_timeout, max_attempts, retry_delay FROM queues"
+SETTINGS = "visibility_timeout, max_attempts, retry_delay, dedup_window, dedup_limit"
+"""The columns of a queue's own settings, in the order of `QueueSettings`."""
+
+_QUEUE = f"SELECT id, name, {SETTINGS} FROM queues"
 
 FIND_QUEUE = f"{_QUEUE} WHERE name = ?"
 """A queue by its name. Index: the UNIQUE name."""
@@ -37,13 +41,27 @@ FIND_QUEUE = f"{_QUEUE} WHERE name = ?"
 GET_QUEUE = f"{_QUEUE} WHERE id = ?"
 """A queue by its number. Index: the primary key."""
 
-INSERT_QUEUE = "INSERT INTO queues (name, created_at) VALUES (?, ?)"
-"""A new queue, all settings the server's."""
-
-SET_QUEUE = """
-    UPDATE queues SET visibility_timeout = ?, max_attempts = ?, retry_delay = ? WHERE id = ?
+INSERT_QUEUE = """
+    INSERT INTO queues (id, name, created_at) VALUES (1 + max((SELECT last_queue FROM high_water),
+        (SELECT coalesce(max(id), 0) FROM queues)), ?, ?)
 """
+"""A new queue with a number that none had before, all settings the server's. Index: the primary
+key."""
+
+SET_QUEUE = f"UPDATE queues SET ({SETTINGS}) = (?, ?, ?, ?, ?) WHERE id = ?"
 """A queue's own settings. Index: the primary key."""
+
+DELETE_QUEUE = "DELETE FROM queues WHERE id = ?"
+"""Remove a queue; a trigger removes what belongs to it. Index: the primary key."""
+
+COUNTED = "SELECT ready + scheduled, in_flight, done, dead FROM queues WHERE id = ?"
+"""How many tasks of a queue wait, are in flight, done and dead. Index: the primary key."""
+
+FIND_GROUP = "SELECT 1 FROM groups WHERE queue_id = ? AND name = ?"
+"""Whether a group's name is known. Index: the primary key."""
+
+REMOVE_GROUP = "DELETE FROM groups WHERE queue_id = ? AND name = ?"
+"""Forget a group's name. Index: the primary key."""
 
 ADD_GROUP = "INSERT OR IGNORE INTO groups (queue_id, name) VALUES (?, ?)"
 """A group's name, known from now on. Index: the primary key."""
@@ -82,14 +100,23 @@ def load_tasks(count: int) -> str:
 
 
 @cache
+def load_whole_tasks(count: int) -> str:
+    """Load so many tasks by id with their payloads, to hand them out. Index: the primary key."""
+    return f"""
+        SELECT {LOADED}, payload, headers FROM tasks LEFT JOIN payloads ON task_id = tasks.id
+        WHERE tasks.id IN ({", ".join("?" * count)})
+    """
+
+
+@cache
 def update_tasks(count: int) -> str:
     """Write so many changed tasks back: `rows.changed_row` each. Index: the primary key."""
     return f"""
         UPDATE tasks SET status = new.column2, available_at = new.column3, scheduled = new.column4,
             attempts = new.column5, worker = new.column6, claimed_at = new.column7,
-            lease_until = new.column8, lapsed = new.column9, last_error = new.column10,
-            finished_at = new.column11, dead_at = new.column12
-        FROM (VALUES {_rows(count, 12)}) AS new WHERE tasks.id = new.column1
+            renewed_at = new.column8, lease_until = new.column9, lapsed = new.column10,
+            last_error = new.column11, finished_at = new.column12, dead_at = new.column13
+        FROM (VALUES {_rows(count, 13)}) AS new WHERE tasks.id = new.column1
     """
 
 
@@ -116,13 +143,80 @@ DEAD = f"""
 """
 """Whose turn it is in a dead-letter queue. Index: tasks_dead."""
 
-HELD = f"""
+_HELD = f"""
     SELECT {LOADED}, payload, headers FROM tasks LEFT JOIN payloads ON task_id = tasks.id
     WHERE queue_id = ? AND status = 'in_flight' AND worker = ? AND tasks.id > ?
-        AND (dead_at IS NOT NULL) = ? AND lease_until > ?
-    ORDER BY tasks.id LIMIT ?
+        AND lease_until > ?
 """
+
+HELD = f"{_HELD} AND (dead_at IS NOT NULL) = ? ORDER BY tasks.id LIMIT ?"
 """A worker's own tasks after an id, from the queue or its dead-letter queue. Index: tasks_held."""
+
+ALL_HELD = f"{_HELD} ORDER BY tasks.id LIMIT ?"
+"""A worker's own tasks after an id, wherever they came from. Index: tasks_held."""
+
+HOLDS = """
+    SELECT 1 FROM tasks WHERE queue_id = ? AND status = 'in_flight' AND worker = ? LIMIT 1
+"""
+"""Whether a worker holds anything of a queue. Index: tasks_held."""
+
+_IDLE = f"""
+    SELECT {LOADED}, payload, headers FROM tasks INDEXED BY tasks_held
+    LEFT JOIN payloads ON task_id = tasks.id
+    WHERE queue_id = ? AND status = 'in_flight' AND tasks.id > ? AND lease_until > ?
+        AND max(0, ? - coalesce(renewed_at, claimed_at)) >= ?
+"""
+
+IDLE = f"{_IDLE} AND (dead_at IS NOT NULL) = ? ORDER BY tasks.id LIMIT ?"
+"""Tasks in flight after an id that have been idle for so long at a moment, from the queue or its
+dead-letter queue. Reads the tasks that its workers hold. Index: tasks_held."""
+
+ALL_IDLE = f"{_IDLE} ORDER BY tasks.id LIMIT ?"
+"""The same, wherever they came from. Index: tasks_held."""
+
+NEXT_IN_FLIGHT = """
+    SELECT min(id) FROM tasks INDEXED BY tasks_held
+    WHERE queue_id = ? AND status = 'in_flight' AND id > ? AND lease_until > ?
+"""
+"""The first task in flight after an id. Reads the tasks that its workers hold. Index:
+tasks_held."""
+
+# -- Trimming --------------------------------------------------------------------------------------
+
+OLDEST_DONE = """
+    SELECT id, queue_id, status FROM tasks WHERE queue_id = ? AND status = 'done' AND id <= ?
+    ORDER BY finished_at, id LIMIT ?
+"""
+"""A queue's done tasks up to an id, those first that finished first. Index: tasks_finished."""
+
+OLDEST_DEAD = """
+    SELECT id, queue_id, status FROM tasks WHERE queue_id = ? AND status = 'dead' AND id <= ?
+    ORDER BY id LIMIT ?
+"""
+"""A queue's dead tasks up to an id, by id. Index: tasks_dead_ids."""
+
+# -- Keys that tell repeated pushes ----------------------------------------------------------------
+
+FIND_KEY = """
+    SELECT task_id FROM dedup_keys WHERE queue_id = ? AND producer = ? AND key = ? AND until > ?
+"""
+"""What a repeat at a moment is answered. Index: the UNIQUE key."""
+
+KEEP_KEY = """
+    INSERT OR REPLACE INTO dedup_keys (task_id, queue_id, producer, key, limited, until)
+    VALUES (?, ?, ?, ?, ?, ?)
+"""
+"""Remember a push; a key whose time is over, and that no sweep has seen yet, gives way."""
+
+LIMIT_KEYS = """
+    DELETE FROM dedup_keys WHERE task_id IN (
+        SELECT task_id FROM dedup_keys
+        WHERE queue_id = ? AND producer = ? AND limited = 1 AND until > ?
+        ORDER BY task_id DESC LIMIT -1 OFFSET ?
+    )
+"""
+"""Of a producer's limited keys that hold at a moment, forget all but the newest. Reads as many as
+stay. Index: dedup_keys_limited."""
 
 # -- What falls due --------------------------------------------------------------------------------
 
@@ -148,10 +242,17 @@ PROMOTE = f"""
 """Make ready what has waited for its time. Index: tasks_scheduled."""
 
 FINISHED = f"""
-    SELECT id, queue_id, status FROM tasks WHERE status = 'done' AND finished_at <= ?
-    ORDER BY finished_at LIMIT {SWEEP_ROWS}
+    SELECT tasks.id, queue_id, status FROM queues CROSS JOIN tasks ON queue_id = queues.id
+    WHERE done > 0 AND status = 'done' AND finished_at <= ? LIMIT {SWEEP_ROWS}
 """
-"""Done tasks that were kept long enough. Index: tasks_finished."""
+"""Done tasks that were kept long enough. Reads every queue's row. Index: tasks_finished."""
+
+FORGET_KEYS = f"""
+    DELETE FROM dedup_keys WHERE task_id IN (
+        SELECT task_id FROM dedup_keys WHERE until <= ? ORDER BY until LIMIT {SWEEP_ROWS}
+    )
+"""
+"""Forget keys whose time is over. Index: dedup_keys_due."""
 
 NEXT_DUE = """
     SELECT
@@ -159,10 +260,16 @@ NEXT_DUE = """
         (SELECT min(available_at) FROM tasks WHERE status = 'available' AND scheduled = 1),
         (SELECT min(expires_at) FROM tasks
             WHERE expires_at IS NOT NULL AND status IN ('available', 'done')),
-        (SELECT min(finished_at) FROM tasks WHERE status = 'done')
+        (SELECT min(until) FROM dedup_keys)
 """
-"""The first lease, delay, ttl and finish. Index: tasks_leases, tasks_scheduled, tasks_expiring,
-tasks_finished."""
+"""The first lease, delay, ttl and end of a key. Index: tasks_leases, tasks_scheduled,
+tasks_expiring, dedup_keys_due."""
+
+FIRST_FINISHED = """
+    SELECT min((SELECT min(finished_at) FROM tasks WHERE queue_id = queues.id AND status = 'done'))
+    FROM queues WHERE done > 0
+"""
+"""When the first of the done tasks finished. Reads every queue's row. Index: tasks_finished."""
 
 REBASE = """
     UPDATE tasks SET available_at = ?1 WHERE available_at > ?1
@@ -171,49 +278,7 @@ REBASE = """
 """Bring tasks that have been ready out of a future that a clock set back has made. Reads all tasks,
 so it is for a start under such a clock only; a trigger has the next sweep see that they are due."""
 
-# -- Books -----------------------------------------------------------------------------------------
-
-LENGTH = "SELECT ready + scheduled, dead FROM queues WHERE name = ?"
-"""How many tasks wait and how many are dead. Index: the UNIQUE name."""
-
-_BOOKS = """
-    SELECT id, name, visibility_timeout, max_attempts, retry_delay, ready, scheduled, in_flight,
-        done, dead, pushed, expired, last_id,
-        (SELECT count(*) FROM groups WHERE queue_id = queues.id)
-    FROM queues
-"""
-
-BOOKS = f"{_BOOKS} WHERE name = ?"
-"""One queue's books. Index: the UNIQUE name."""
-
-ALL_BOOKS = f"{_BOOKS} ORDER BY name"
-"""Every queue's books, by name. Index: the UNIQUE name."""
-
-OLDEST_READY = """
-    WITH RECURSIVE levels (priority) AS (
-        SELECT max(priority) FROM tasks
-            WHERE queue_id = ?1 AND status = 'available' AND scheduled = 0
-        UNION ALL
-        SELECT (SELECT max(priority) FROM tasks WHERE queue_id = ?1 AND status = 'available'
-            AND scheduled = 0 AND priority < levels.priority)
-        FROM levels WHERE levels.priority IS NOT NULL
-    )
-    SELECT min((SELECT min(available_at) FROM tasks WHERE queue_id = ?1 AND status = 'available'
-        AND scheduled = 0 AND priority = levels.priority))
-    FROM levels
-"""
-"""Since when the oldest ready task waits: one look for each priority in use. Index: tasks_ready."""
-
-_ENTRY = """
-    SELECT tasks.id, payload, headers FROM tasks LEFT JOIN payloads ON task_id = tasks.id
-    WHERE queue_id = ? AND status IN ('available', 'in_flight')
-"""
-
-FIRST_LIVE = f"{_ENTRY} ORDER BY tasks.id LIMIT 1"
-"""The live task with the lowest id. Index: tasks_live."""
-
-LAST_LIVE = f"{_ENTRY} ORDER BY tasks.id DESC LIMIT 1"
-"""The live task with the highest id. Index: tasks_live."""
+# -- At the start ----------------------------------------------------------------------------------
 
 TOTALS = """
     SELECT count(*), coalesce(sum(ready + scheduled), 0), coalesce(sum(dead), 0) FROM queues

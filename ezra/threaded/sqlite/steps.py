@@ -1,89 +1,53 @@
-"""Every operation but the claim, for as many calls at once as a batch brings.
+"""What carries out each kind of operation, for as many calls at once as a batch brings.
 
 What an operation does to a task is decided by the pure rules (`ezra.sansio.queue.changes`). Here
-the tasks are found, each call is given its answer as if it had come alone and in this order, and
-what has changed is written.
+the tasks that calls name are found, each call is given its answer as if it had come alone and in
+this order, and what has changed is written. Pushes, claims, idle tasks and queues have files of
+their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, get_args
 
-from ezra.sansio.errors import CommandError, Text
-from ezra.sansio.model import Delivery, Status
+from ezra.sansio.errors import CommandError, EzraError, Text
+from ezra.sansio.model import Claimed, Status
 from ezra.sansio.queue import changes
+from ezra.sansio.queue.looks import Look
 from ezra.sansio.queue.operations import (
     Ack,
     Claim,
-    ConfigureQueue,
-    CreateQueue,
+    Erase,
     Extend,
     Nack,
-    Operation,
+    Outcome,
     Push,
     Release,
-    Reread,
+    Result,
+    TakeIdle,
+    TakeOver,
+    Transact,
 )
-from ezra.sansio.queue.task import Task, admit_id
-from ezra.threaded.sqlite import statements
-from ezra.threaded.sqlite.calls import Call
+from ezra.sansio.queue.task import Task
+from ezra.threaded.sqlite import faults, idle, queues, reading
+from ezra.threaded.sqlite.calls import Call, Kind, runs
 from ezra.threaded.sqlite.claims import claim
-from ezra.threaded.sqlite.registry import Queue
+from ezra.threaded.sqlite.pushes import push
+from ezra.threaded.sqlite.sweep import catch_up
 from ezra.threaded.sqlite.transaction import Transaction
 
 Tasks = dict[int, Task]
 Step = Callable[[Transaction, Sequence[Call]], None]
 
 
-def carry_out(tx: Transaction, kind: type[Operation], calls: Sequence[Call]) -> None:
-    """Carry out calls of one kind, in this order, and fill in their outcomes."""
+def carry_out(tx: Transaction, kind: Kind, calls: Sequence[Call]) -> None:
+    """Carry out a run of calls of one kind, in this order, and fill in their outcomes."""
     STEPS[kind](tx, calls)
 
 
-def create_queues(tx: Transaction, calls: Sequence[Call]) -> None:
-    """Make queues and groups exist."""
-    for call in calls:
-        create: CreateQueue = _operation(call)
-        if not create.create and tx.registry.find(create.queue) is None:
-            call.outcome = CommandError(Text.XGROUP_NEEDS_QUEUE)
-            continue
-        queue = tx.registry.ensure(create.queue, tx.now)
-        if create.group is not None:
-            tx.connection.execute(statements.ADD_GROUP, (queue.id, create.group))
-
-
-def configure_queues(tx: Transaction, calls: Sequence[Call]) -> None:
-    """Replace queues' own settings."""
-    for call in calls:
-        configure: ConfigureQueue = _operation(call)
-        tx.registry.configure(tx.registry.ensure(configure.queue, tx.now), configure.settings)
-
-
-def push(tx: Transaction, calls: Sequence[Call]) -> None:
-    """Add tasks."""
-    admitted = []
-    for call in calls:
-        try:
-            pushed = _admit(tx, _operation(call))
-        except CommandError as error:
-            call.outcome = error
-            continue
-        if pushed is not None:
-            admitted.append(pushed)
-            call.outcome = pushed[0].id
-    tx.insert(admitted)
-
-
-def _admit(tx: Transaction, push: Push) -> tuple[Task, Queue] | None:
-    """Return the new task and its queue; None where the queue must not be made."""
-    queue = tx.registry.find(push.queue)
-    if queue is None and not push.create:
-        return None
-    task_id = admit_id(push.task.id, tx.registry.last_id, tx.now)
-    queue = queue or tx.registry.ensure(push.queue, tx.now)
-    tx.registry.last_id = task_id
-    return changes.pushed(push.task, task_id, queue.name, queue.max_attempts, tx.now), queue
+# -- Tasks that the calls name ---------------------------------------------------------------------
 
 
 def ack(tx: Transaction, calls: Sequence[Call]) -> None:
@@ -102,13 +66,12 @@ def nack(tx: Transaction, calls: Sequence[Call]) -> None:
     """Tasks could not be done."""
 
     def answer(tasks: Tasks, nack: Nack) -> tuple[int, list[Task]]:
-        held = [
-            task
-            for task in _of_queue(tasks, nack.queue, nack.ids)
-            if _held(tx, task) and nack.attempt in (None, task.attempts)
-        ]
-        back = [changes.nacked(task, nack, tx.queue_of(task).retry_delay, tx.now) for task in held]
-        return len(back), back
+        found = _of_queue(tasks, nack.queue, nack.ids)
+        held = [task for task in found if changes.is_nacked(task, nack)]
+        if nack.strict and not held:
+            raise CommandError(Text.NOT_IN_FLIGHT)
+        back = [changes.nacked(task, nack, tx.rules_of(task).retry_delay, tx.now) for task in held]
+        return sum(changes.counts_for(task, nack) for task in found), back
 
     _change(tx, calls, answer)
 
@@ -117,12 +80,17 @@ def extend(tx: Transaction, calls: Sequence[Call]) -> None:
     """Workers renew their leases."""
 
     def answer(tasks: Tasks, extend: Extend) -> tuple[tuple[int, ...], list[Task]]:
+        queue, group, worker = extend.queue, extend.group, extend.worker
+        if group is not None:
+            tx.registry.read_through(queue, group)
         held = [
             task
-            for task in _of_queue(tasks, extend.queue, extend.ids)
-            if _held(tx, task) and task.worker == extend.worker
+            for task in _of_queue(tasks, queue, extend.ids)
+            if task.status is Status.IN_FLIGHT and task.worker == worker
         ]
-        renewed = [changes.extended(task, tx.lease_until(task)) for task in held]
+        if group is not None:
+            tx.registry.roster.see(queue, group, worker, tx.now, active=bool(held))
+        renewed = [changes.extended(task, tx.lease_until(task), tx.now) for task in held]
         return tuple(task.id for task in held), renewed
 
     _change(tx, calls, answer)
@@ -135,66 +103,81 @@ def release(tx: Transaction, calls: Sequence[Call]) -> None:
         back: Tasks = {}
         for task_id, attempts in release.claims:
             task = tasks.get(task_id)
-            if task and task_id not in back and _held(tx, task) and task.attempts == attempts:
+            held = task is not None and task.status is Status.IN_FLIGHT and task_id not in back
+            if task is not None and held and task.attempts == attempts:
                 back[task_id] = changes.released(task, tx.now)
         return len(back), list(back.values())
 
     _change(tx, calls, answer)
 
 
-def reread(tx: Transaction, calls: Sequence[Call]) -> None:
-    """Workers ask for what they hold; one by one, for they are rare."""
-    for call in calls:
-        operation: Reread = _operation(call)
-        deliveries = []
-        left = operation.count
-        for source, after in operation.sources:
-            queue = tx.registry.find(source.queue)
-            held = []
-            if queue is not None and left > 0:
-                values = (queue.id, operation.worker, after, source.dead, tx.now, left)
-                held = tx.select(statements.HELD, *values)
-            tx.save(changes.extended(task, tx.lease_until(task)) for task in held)
-            deliveries.append(Delivery(source, tuple(map(changes.handed_out, held))))
-            left -= len(held)
-        call.outcome = tuple(deliveries)
+def erase(tx: Transaction, calls: Sequence[Call]) -> None:
+    """Tasks that nobody holds, or that are done, leave."""
+
+    def answer(tasks: Tasks, erase: Erase) -> tuple[tuple[bool, ...], list[Task]]:
+        gone: Tasks = {}
+        for task in _of_queue(tasks, erase.queue, erase.ids):
+            erased = changes.erased(task, acks=erase.acks, now=tx.now)
+            if erased is not None:
+                gone[task.id] = erased
+        first = dict(zip(reversed(erase.ids), reversed(range(len(erase.ids))), strict=True))
+        removed = (each in gone and first[each] == at for at, each in enumerate(erase.ids))
+        return tuple(removed), list(gone.values())
+
+    _change(tx, calls, answer)
 
 
-STEPS: dict[type[Operation], Step] = {
-    CreateQueue: create_queues,
-    ConfigureQueue: configure_queues,
-    Push: push,
-    Ack: ack,
-    Nack: nack,
-    Release: release,
-    Extend: extend,
-    Reread: reread,
-    Claim: claim,
-}
+def take_over(tx: Transaction, calls: Sequence[Call]) -> None:
+    """Workers take tasks by their ids."""
+
+    def answer(tasks: Tasks, take: TakeOver) -> tuple[tuple[Claimed, ...], list[Task]]:
+        tx.registry.read_through(take.queue, take.group)
+        found = _of_queue(tasks, take.queue, take.ids)
+        asked = [
+            (task, changes.taken_by_id(task, take, tx.lease_until(task), tx.now)) for task in found
+        ]
+        taken = [(before, after) for before, after in asked if after is not None]
+        held = tuple(
+            changes.handed_out(after, _idle(before, tx.now))
+            for before, after in taken
+            if after.status is Status.IN_FLIGHT
+        )
+        roster = tx.registry.roster
+        roster.see(take.queue, take.group, take.worker, tx.now, active=bool(held))
+        return held, [after for _, after in taken]
+
+    _change(tx, calls, answer, whole=True)
 
 
 def _change(
     tx: Transaction,
     calls: Sequence[Call],
-    answer: Callable[[Tasks, Any], tuple[int | tuple[int, ...], list[Task]]],
+    answer: Callable[[Tasks, Any], tuple[Outcome, list[Task]]],
+    *,
+    whole: bool = False,
 ) -> None:
     """Load the tasks that the calls name, have `answer` change them call by call, save them."""
-    tasks = tx.load(task_id for call in calls for task_id in _named(call.operation))
+    tasks = tx.load((each for call in calls for each in _named(call.operation)), whole=whole)
     changed: Tasks = {}
     for call in calls:
-        call.outcome, after = answer(tasks, call.operation)
+        try:
+            call.outcome, after = answer(tasks, call.operation)
+        except CommandError as error:
+            call.outcome, after = error, []
         for task in after:
-            tasks[task.id] = changed[task.id] = task
+            changed[task.id] = tasks[task.id] = task
+            if task.status is Status.ABSENT:
+                del tasks[task.id]
     tx.save(changed.values())
 
 
-def _named(operation: Operation) -> Sequence[int]:
+def _named(operation: object) -> Sequence[int]:
     """Return the ids of the tasks that an operation is about."""
     match operation:
-        case Ack(ids=ids) | Nack(ids=ids) | Extend(ids=ids):
-            return ids
-        case Release(claims=claims):
-            return [task_id for task_id, _ in claims]
+        case Ack() | Nack() | Extend() | Erase() | TakeOver():
+            return operation.ids
+        case Release():
+            return [task_id for task_id, _ in operation.claims]
         case _:
             raise TypeError(f"{operation} names no tasks")
 
@@ -205,15 +188,79 @@ def _of_queue(tasks: Tasks, queue: str, ids: Sequence[int]) -> list[Task]:
     return [task for task in found if task is not None and task.queue == queue]
 
 
-def _held(tx: Transaction, task: Task) -> bool:
-    """Say whether a worker holds the task: a lease that lapsed may be waiting for its sweep."""
-    return (
-        task.status is Status.IN_FLIGHT
-        and task.lease_until is not None
-        and task.lease_until > tx.now
-    )
+def _idle(task: Task, now: int) -> int:
+    """Return how long the task had been idle before it was taken; from the queue, 0."""
+    return changes.idle(task, now) if task.status is Status.IN_FLIGHT else 0
 
 
-def _operation(call: Call) -> Any:
-    """Return the call's operation; what kind it is, `rounds` has seen to."""
-    return call.operation
+# -- One by one ------------------------------------------------------------------------------------
+
+
+def each(carry_out_one: Callable[[Transaction, Any], Outcome]) -> Step:
+    """Return a step that carries out its calls one by one, for they are rare."""
+
+    def step(tx: Transaction, calls: Sequence[Call]) -> None:
+        for call in calls:
+            try:
+                call.outcome = carry_out_one(tx, call.operation)
+            except CommandError as error:
+                call.outcome = error
+
+    return step
+
+
+def transact(tx: Transaction, transact: Transact) -> Result:
+    """Carry out all steps of a transaction, or none of them.
+
+    Raises:
+        CommandError: one of them could not be carried out, and nothing was done.
+    """
+    try:
+        with tx.savepoint(), _indivisible(tx):
+            return _carry_out_steps(tx, [Call(step) for step in transact.steps])
+    except Exception as error:
+        if faults.verdict(error) is not None:
+            raise
+        cause = faults.reply(error)
+        raise CommandError(Text.ROLLED_BACK.format(error=cause)) from error
+
+
+@contextmanager
+def _indivisible(tx: Transaction) -> Iterator[None]:
+    tx.indivisible = True
+    try:
+        yield
+    finally:
+        tx.indivisible = False
+
+
+def _carry_out_steps(tx: Transaction, calls: Sequence[Call]) -> Result:
+    """Carry out the steps, run by run, and return their answers; raise the first error."""
+    for kind, run in runs(calls):
+        catch_up(tx)
+        carry_out(tx, kind, run)
+        for call in run:
+            if isinstance(call.outcome, EzraError):
+                raise call.outcome
+    return tuple(call.outcome for call in calls if not isinstance(call.outcome, EzraError))
+
+
+def look(tx: Transaction, look: Look) -> Outcome:
+    """Answer a look from what the transaction has done so far."""
+    return reading.answer(reading.View(tx.connection, tx.now, tx.registry.roster), look)
+
+
+STEPS: dict[Kind, Step] = {
+    Push: push,
+    Ack: ack,
+    Nack: nack,
+    Release: release,
+    Extend: extend,
+    Erase: erase,
+    TakeOver: take_over,
+    TakeIdle: each(idle.take),
+    Claim: claim,
+    Transact: each(transact),
+    **dict.fromkeys(get_args(queues.OnQueues), each(queues.carry_out)),
+    **dict.fromkeys(get_args(Look), each(look)),
+}

@@ -10,12 +10,15 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from ezra.sansio.model import FOREVER, Address, Defaults, Status
+from ezra.sansio.queue import changes
+from ezra.sansio.queue.lifecycle import LAPSED, Event, transition
 from ezra.sansio.queue.operations import Claim
 from ezra.sansio.queue.task import Task
-from ezra.threaded.sqlite import statements
+from ezra.threaded.sqlite import faults, statements
 from ezra.threaded.sqlite.calls import Call
 from ezra.threaded.sqlite.parking import Parking
 from ezra.threaded.sqlite.registry import Queue, Registry
@@ -61,6 +64,8 @@ class Transaction:
         """If there was a sweep, the first moment that it left due."""
         self.freed: Counter[Address] = Counter()
         """Where tasks have become claimable, and at most how many, that nobody was offered yet."""
+        self.indivisible = False
+        """Whether the call that is being carried out comes to nothing with any of its steps."""
         self.newcomers: dict[Call, Claim] = {}
         """Claims that parked here."""
         self.served: dict[Call, Claim] = {}
@@ -68,13 +73,28 @@ class Transaction:
 
     # -- Tasks -------------------------------------------------------------------------------------
 
-    def load(self, ids: Iterable[int]) -> dict[int, Task]:
-        """Return those of the tasks that exist, by id, without their payloads."""
+    def load(self, ids: Iterable[int], *, whole: bool = False) -> dict[int, Task]:
+        """Return those of the tasks that exist, by id, as they are once everything due is done.
+
+        Args:
+            ids: any ids.
+            whole: whether to load their payloads, too.
+        """
+        statement = statements.load_whole_tasks if whole else statements.load_tasks
         tasks: dict[int, Task] = {}
         for chunk in chunks(list(dict.fromkeys(ids))):
-            rows = self.connection.execute(statements.load_tasks(len(chunk)), chunk).fetchall()
-            tasks.update((row[0], self.task(row)) for row in rows)
+            rows = self.connection.execute(statement(len(chunk)), chunk).fetchall()
+            loaded = (self._as_if_swept(self.task(row)) for row in rows)
+            tasks.update((task.id, task) for task in loaded if task is not None)
         return tasks
+
+    def _as_if_swept(self, task: Task) -> Task | None:
+        """Return the task as a sweep would leave it, which may have more to do than it can."""
+        if task.lease_until is not None and task.lease_until <= self.now:
+            task = changes.failed(task, LAPSED, self.rules_of(task).retry_delay, self.now)
+        mortal = task.status in (Status.AVAILABLE, Status.DONE)
+        expired = mortal and task.expires_at is not None and task.expires_at <= self.now
+        return None if expired else task
 
     def select(self, statement: str, *values: object) -> list[Task]:
         """Return the tasks that a statement finds, without their payloads."""
@@ -93,11 +113,21 @@ class Transaction:
             self._note(task)
 
     def save(self, tasks: Iterable[Task]) -> None:
-        """Write changed tasks back."""
+        """Write changed tasks back, and remove those that have left."""
         tasks = list(tasks)
-        self.run(statements.update_tasks, [changed_row(task, self.now) for task in tasks])
-        for task in tasks:
+        staying = [task for task in tasks if task.status is not Status.ABSENT]
+        self.run(statements.update_tasks, [changed_row(task, self.now) for task in staying])
+        if len(staying) < len(tasks):
+            self.delete([task.id for task in tasks if task.status is Status.ABSENT])
+        for task in staying:
             self._note(task)
+
+    def remove(self, statement: str, values: Row, event: Event) -> list[int]:
+        """Remove what a statement finds: id, queue and status; return the queue of each."""
+        rows = self.connection.execute(statement, values).fetchall()
+        leaving = [row for row in rows if transition(Status(row[2]), event) is Status.ABSENT]
+        self.delete([task_id for task_id, _, _ in leaving])
+        return [queue_id for _, queue_id, _ in leaving]
 
     def delete(self, ids: Sequence[int]) -> None:
         """Remove tasks."""
@@ -109,37 +139,38 @@ class Transaction:
             values = [value for row in chunk for value in row]
             self.connection.execute(statement(len(chunk)), values)
 
-    def queue_of(self, task: Task) -> Queue:
-        """Return the task's queue."""
+    def rules_of(self, task: Task) -> Defaults:
+        """Return what holds in the task's queue."""
         queue = self.registry.find(task.queue)
         assert queue is not None  # noqa: S101 - its task was read in this transaction
-        return queue
+        return queue.in_force
 
     def lease_until(self, task: Task) -> int:
         """Return when a lease on the task lapses that begins now."""
         own = task.visibility_timeout
-        return self.now + (self.queue_of(task).visibility_timeout if own is None else own)
+        return self.now + (self.rules_of(task).visibility_timeout if own is None else own)
 
     def _note(self, task: Task) -> None:
         """Note what follows from a task as it was just written."""
         match task.status:
             case Status.AVAILABLE if task.available_at > self.now:
-                self._fall_due(task.available_at)
-                self._fall_due(task.expires_at)
+                self.fall_due(task.available_at)
+                self.fall_due(task.expires_at)
             case Status.AVAILABLE:
                 self.freed[Address(task.queue)] += 1
-                self._fall_due(task.expires_at)
+                self.fall_due(task.expires_at)
             case Status.IN_FLIGHT:
-                self._fall_due(task.lease_until)
+                self.fall_due(task.lease_until)
             case Status.DEAD:
                 self.freed[Address(task.queue, dead=True)] += 1
             case Status.DONE:
-                self._fall_due(task.expires_at)
-                self._fall_due(self.kept_until(task.finished_at))
+                self.fall_due(task.expires_at)
+                self.fall_due(self.kept_until(task.finished_at))
             case Status.ABSENT:
                 raise ValueError("a task that is not there cannot be written")
 
-    def _fall_due(self, moment: int | None) -> None:
+    def fall_due(self, moment: int | None) -> None:
+        """Note that there is something to do at that moment."""
         if moment is not None and moment < self.due:
             self.due = moment
 
@@ -190,6 +221,23 @@ class Transaction:
         for call, claim in self.newcomers.items():
             self.parking.leave(call, claim)
         self.registry.forget()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo all that was done inside, and nothing else, if something there fails alone."""
+        due, swept_until, freed = self.due, self.swept_until, self.freed.copy()
+        self.connection.execute(statements.SAVE)
+        try:
+            with self.registry.journal.transaction():
+                yield
+        except Exception as error:
+            if faults.verdict(error) is None:
+                self.connection.execute(statements.UNDO)
+                self.connection.execute(statements.KEEP)
+                self.registry.forget()
+                self.due, self.swept_until, self.freed = due, swept_until, freed
+            raise
+        self.connection.execute(statements.KEEP)
 
 
 def chunks(items: Sequence[ItemT]) -> Iterator[Sequence[ItemT]]:

@@ -13,18 +13,21 @@ from typing import Any
 
 from ezra.sansio.errors import OutcomeUnknown, StorageFull, Text
 from ezra.sansio.model import FOREVER, Defaults
-from ezra.sansio.queue.operations import Claim, Operation
+from ezra.sansio.queue.operations import Claim, TakeOver, Transact
 from ezra.threaded.clock import Clock
 from ezra.threaded.sqlite import faults, statements
-from ezra.threaded.sqlite.calls import Call, rounds
+from ezra.threaded.sqlite.calls import Call, Kind, rounds
 from ezra.threaded.sqlite.parking import Parking
 from ezra.threaded.sqlite.registry import Registry
 from ezra.threaded.sqlite.steps import carry_out
-from ezra.threaded.sqlite.sweep import next_due, sweep
+from ezra.threaded.sqlite.sweep import catch_up, next_due, sweep
 from ezra.threaded.sqlite.transaction import Transaction
 
 Lines = Sequence[Sequence[Call]]
 """The calls of a batch: one line for each submission."""
+
+TAKERS: frozenset[Kind] = frozenset({Transact, TakeOver, Claim})
+"""What may take tasks that are claimable; who has waited for them comes first."""
 
 ANY_NUMBER = 2**31
 """Stands for how many tasks a person's edit may have made claimable."""
@@ -107,19 +110,22 @@ class Writer:
         now = self._clock.now()
         tx = Transaction(self.connection, self._registry, self.parking, self._defaults, now)
         try:
-            work(tx)
+            with self._registry.journal.transaction():
+                work(tx)
+                self._commit()
         except BaseException:
             self._roll_back(tx)
             raise
-        try:
-            self.connection.execute(statements.COMMIT)
-        except BaseException as error:
-            self._roll_back(tx)
-            raise faults.at_commit(error) from error
         tx.settle()
         swept_until = self.due if tx.swept_until is None else tx.swept_until
         self.due = min(swept_until, tx.due)
         return tx
+
+    def _commit(self) -> None:
+        try:
+            self.connection.execute(statements.COMMIT)
+        except BaseException as error:
+            raise faults.at_commit(error) from error
 
     def _batch(self, tx: Transaction, lines: Lines, how: How, *, swept: bool) -> None:
         edited = tx.registry.refresh()
@@ -130,8 +136,13 @@ class Writer:
             how(tx, Claim, tx.next_in_line(late=True))
             tx.swept_until = next_due(tx)
         for kind, calls in rounds(lines):
-            waiting = tx.next_in_line(late=False) if kind is Claim else []
-            how(tx, kind, [*waiting, *calls])
+            catch_up(tx)
+            waiting = tx.next_in_line(late=False) if kind in TAKERS else []
+            if kind is Claim:
+                how(tx, Claim, [*waiting, *calls])
+            else:
+                how(tx, Claim, waiting)
+                how(tx, kind, calls)
         how(tx, Claim, tx.next_in_line(late=False))
 
     def _roll_back(self, tx: Transaction) -> None:
@@ -148,27 +159,24 @@ def _forget_outcomes(lines: Lines) -> None:
             call.outcome = None
 
 
-How = Callable[[Transaction, type[Operation], Sequence[Call]], None]
+How = Callable[[Transaction, Kind, Sequence[Call]], None]
 
 
-def _together(tx: Transaction, kind: type[Operation], calls: Sequence[Call]) -> None:
+def _together(tx: Transaction, kind: Kind, calls: Sequence[Call]) -> None:
     """Carry out calls of one kind with few statements; one that fails takes all along."""
     if calls:
         carry_out(tx, kind, calls)
 
 
-def _one_by_one(tx: Transaction, kind: type[Operation], calls: Sequence[Call]) -> None:
+def _one_by_one(tx: Transaction, kind: Kind, calls: Sequence[Call]) -> None:
     """Carry out calls one after the other; one that fails has its error as its outcome."""
     for call in calls:
-        tx.connection.execute(statements.SAVE)
         try:
-            carry_out(tx, kind, [call])
+            with tx.savepoint():
+                carry_out(tx, kind, [call])
         except Exception as error:
             if faults.verdict(error) is not None:
                 raise
-            tx.connection.execute(statements.UNDO)
-            tx.registry.forget()
-            call.outcome = faults.not_storable(error)
+            call.outcome = faults.reply(error)
             if isinstance(call.operation, Claim):
                 tx.serve(call, call.operation)
-        tx.connection.execute(statements.KEEP)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ezra.sansio.commands import MAX_CLAIM, MAX_SOURCES, XReadGroup, parse
 from ezra.sansio.errors import CommandError
 from ezra.sansio.model import FOREVER, MAX_ID, MILLISECOND, Address, Delivery
-from tests.property.commands.books import DELIVERY, FIVE, FOREIGN, TASK
+from tests.property.commands.books import DELIVERY, FIVE, FOREIGN, IDLE_TASK, NEW_TASK, TASK
 from tests.property.wire import split
 
 Q, R = Address("q"), Address("r")
@@ -25,7 +25,7 @@ def _read(options: str, streams: str = "q >") -> XReadGroup:
 
 
 @given(
-    st.permutations(["GROUP g w", "COUNT 7", "BLOCK 1500", "NOACK"]),
+    st.permutations(["GROUP g w", "COUNT 7", "BLOCK 1500", "NOACK", "claim 5"]),
     st.sampled_from([str, str.lower, str.title]),
 )
 def test_options_stand_in_any_order(options: list[str], case: type[str]) -> None:
@@ -34,7 +34,7 @@ def test_options_stand_in_any_order(options: list[str], case: type[str]) -> None
     line = line.replace("BLOCK", case("BLOCK")).replace("NOACK", case("NOACK"))
     command = parse(split(f"{case('XREADGROUP')} {line} {case('STREAMS')} q r > >"))
     sources = ((Q, None), (R, None))
-    expected = XReadGroup("g", "w", sources, 7, 1_500 * MILLISECOND, no_ack=True)
+    expected = XReadGroup("g", "w", sources, 7, 1_500 * MILLISECOND, no_ack=True, min_idle=5_000)
     assert command == expected
 
 
@@ -51,6 +51,30 @@ def test_the_defaults() -> None:
 def test_count(count: str, expected: int) -> None:
     """COUNT 0 or less means no limit, which is MAX_CLAIM; so does more than that."""
     assert _read(f"COUNT {count}").count == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("MAXCOUNT 3", 3),
+        ("MAXCOUNT 3 COUNT 5", 3),
+        ("count 2 maxcount 9", 2),
+        ("COUNT 5 MAXCOUNT 0", 5),
+        ("MAXCOUNT -1", MAX_CLAIM),
+    ],
+)
+def test_maxcount(options: str, expected: int) -> None:
+    """Both bound the whole reply here, so the lower one holds."""
+    assert _read(options).count == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("0", 0), ("1", 1_000), (str(2**63 - 1), 3_153_600_000_000_000)]
+)
+def test_claiming_idle_tasks(word: str, expected: int) -> None:
+    """CLAIM is milliseconds, at most a hundred years."""
+    assert _read(f"CLAIM {word}").min_idle == expected
+    assert _read("").min_idle is None
 
 
 @pytest.mark.parametrize(
@@ -118,3 +142,11 @@ def test_what_is_handed_out() -> None:
     new = Delivery(Q, (FOREIGN,))
     assert _read("", "q q 0 >").handed_out((own, new)) == (new,)
     assert _read("", "q q > 0").handed_out((own, new)) == (new,)
+
+
+def test_what_was_taken_over_is_not_at_stake() -> None:
+    """Only what is new with this reply is released with it: the rest was with a worker before."""
+    claim = replace(PLAIN, min_idle=5_000)
+    given_out = (Delivery(Q, (IDLE_TASK, NEW_TASK)), Delivery(R, (IDLE_TASK,)))
+    assert claim.handed_out(given_out) == (Delivery(Q, (NEW_TASK,)), Delivery(R, ()))
+    assert replace(claim, no_ack=True).handed_out(given_out) == ()

@@ -1,59 +1,10 @@
-"""Laws of `ezra.sansio.commands.connection`: HELLO and its like, and what they do to a session."""
+"""Laws of `ezra.sansio.commands.connection`: PING and its like, and what they do to a session."""
 
 from __future__ import annotations
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from ezra.sansio.commands import Echo, Greeting, Hello, Ping, Quit, Select, parse
-from ezra.sansio.errors import CommandError
-from ezra.sansio.session import ServerIdentity
+from ezra.sansio.commands import Echo, Hello, Ping, Quit, Reset, Select, parse
+from ezra.sansio.session import Replies, Tracking
 from tests.property.wire import session, split
-
-
-@given(
-    st.sampled_from(["HELLO", "hello"]),
-    st.permutations(["AUTH default s3cret", "SETNAME me"]),
-    st.sampled_from([str, str.lower, str.title]),
-)
-def test_options_stand_in_any_order(name: str, options: list[str], case: type[str]) -> None:
-    """HELLO's options come in any order and case, as go-redis and node-redis send them."""
-    line = " ".join(options).replace("AUTH", case("AUTH")).replace("SETNAME", case("SETNAME"))
-    assert parse(split(f"{name} 3 {line}")) == Hello(3, (b"default", b"s3cret"), "me")
-
-
-def test_hello_alone_changes_nothing() -> None:
-    """Without a version HELLO keeps the one that is spoken."""
-    own = session(3)
-    assert parse([b"HELLO"]) == Hello()
-    assert Hello().answer(own) == Greeting(7, 3, "8.2.0", 10_203)
-    assert own == session(3)
-
-
-def test_the_name_is_noted_and_the_protocol_is_not_yet() -> None:
-    """The protocol changes as the reply is sent, which is not this command's to do."""
-    own = session(2)
-    greeting = Hello(3, (b"default", b"anything"), "me").answer(own)
-    assert greeting == Greeting(7, 3, "8.2.0", 10_203)
-    assert (own.name, own.protocol) == ("me", 2)
-
-
-def test_a_wrong_user_changes_nothing() -> None:
-    """Nobody but `default` can log in, and a refused HELLO gives no name."""
-    own = session()
-    answer = Hello(3, (b"root", b"x"), "me").answer(own)
-    assert isinstance(answer, CommandError)
-    assert str(answer).startswith("WRONGPASS ")
-    assert own == session()
-
-
-def test_an_empty_name_takes_the_name_away() -> None:
-    """SETNAME with an empty name is how a name is cleared."""
-    own = session()
-    own.name = "me"
-    Hello(client_name="").answer(own)
-    assert own.name == ""
 
 
 def test_the_plain_ones() -> None:
@@ -66,6 +17,7 @@ def test_the_plain_ones() -> None:
         "select 0": Select(0),
         "quit": Quit(),
         "quit now please": Quit(),
+        "reset": Reset(),
     }.items():
         parsed = parse(split(line))
         assert parsed == command
@@ -74,16 +26,22 @@ def test_the_plain_ones() -> None:
 
 
 def test_barriers() -> None:
-    """HELLO and QUIT hold up what comes after them; the others do not."""
+    """HELLO, RESET and QUIT hold up what comes after them; the others do not."""
     assert Hello().barrier
+    assert Reset().barrier
     assert Quit().barrier
     assert not Ping().barrier
 
 
-@pytest.mark.parametrize(
-    ("version", "number"),
-    [("0.1.0", 100), ("1.2.3", 10_203), ("2.0", 20_000), ("1.2.3.dev4", 10_203), ("", 0)],
-)
-def test_the_version_of_the_module(version: str, number: int) -> None:
-    """EZRA's version is numbered as Redis numbers those of modules."""
-    assert ServerIdentity(version).module_version == number
+def test_reset_forgets_what_the_client_said() -> None:
+    """As the reply is made: RESP2, no name, all replies, no tracking. The library stays."""
+    own = session(3)
+    own.name, own.lib_name, own.lib_ver = "me", "lib", "1"
+    own.replies, own.tracking = Replies.OFF, Tracking()
+    own.no_evict = own.no_touch = True
+    Reset().answer(own)
+    assert own.name == "me"
+    Reset().take_effect(None, own)
+    expected = session(2)
+    expected.lib_name, expected.lib_ver = "lib", "1"
+    assert own == expected

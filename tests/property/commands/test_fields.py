@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ezra.sansio.commands.fields import OPTIONS, claimed_fields, entry_fields, new_task
+from ezra.sansio.commands.fields import (
+    DEDUP_OPTIONS,
+    OPTIONS,
+    claimed_fields,
+    entry_fields,
+    new_task,
+)
 from ezra.sansio.errors import CommandError
-from ezra.sansio.model import SECOND, Claimed, Entry, NewTask
+from ezra.sansio.model import SECOND, Claimed, Dedup, Entry, NewTask
 from tests.property.commands.books import FOREIGN, TASK
 
-NAMES = frozenset(option.name.encode() for option in OPTIONS)
+NAMES = frozenset(option.name.encode() for option in (*OPTIONS, *DEDUP_OPTIONS))
 HEADERS = st.lists(
     st.tuples(
         st.binary(max_size=8).filter(lambda name: name not in NAMES | {b"payload"}),
@@ -45,7 +52,7 @@ def test_options_are_taken_out_wherever_they_stand(
     ]
     for field in given_fields:
         fields.insert(data.draw(st.integers(0, len(fields))), field)
-    options = {name.decode(): VALUES[name][1] for name in names}
+    options: dict[str, Any] = {name.decode(): VALUES[name][1] for name in names}
     assert new_task(_flat(fields), 9) == NewTask(payload, tuple(headers), 9, **options)
 
 
@@ -56,7 +63,7 @@ def test_without_payload_every_field_is_data(
     """In a framework's entry only `ezra.<name>` is an option; `ttl` is its own business."""
     data = headers + [(name, b"not a number") for name in sorted(plain)]
     fields = data + [(b"ezra." + name, VALUES[name][0]) for name in sorted(prefixed)]
-    options = {name.decode(): VALUES[name][1] for name in prefixed}
+    options: dict[str, Any] = {name.decode(): VALUES[name][1] for name in prefixed}
     assert new_task(_flat(fields), None) == NewTask(None, tuple(data), None, **options)
 
 
@@ -65,6 +72,25 @@ def test_run_at_is_a_moment() -> None:
     task = new_task([b"payload", b"", b"run_at", b"1700000000.25"], None)
     assert task.run_at == 1_700_000_000 * SECOND + 250_000
     assert task.delay is None
+
+
+@pytest.mark.parametrize("prefix", [b"", b"ezra."])
+def test_a_push_may_have_a_key(prefix: bytes) -> None:
+    """`dedup_key` names the push, whoever the producer; `dedup_ttl` says for how long."""
+    payload = [] if prefix else [b"payload", b""]
+    task = new_task([*payload, prefix + b"dedup_key", b"\xff"], None)
+    assert task.dedup == Dedup(b"", b"\xff", None, limited=False)
+    fields = [*payload, prefix + b"dedup_ttl", b"1.5", prefix + b"dedup_key", b"k"]
+    assert new_task(fields, None).dedup == Dedup(b"", b"k", 1_500_000)
+    assert new_task(fields, None).headers == ()
+
+
+def test_a_command_may_have_said_it() -> None:
+    """What stands before the id holds; in a framework's entry `dedup_key` is its own business."""
+    dedup = Dedup(b"p", b"i", limited=True)
+    assert new_task([b"payload", b""], None, dedup) == NewTask(b"", dedup=dedup)
+    task = new_task([b"dedup_key", b"k"], None, dedup)
+    assert task == NewTask(None, ((b"dedup_key", b"k"),), dedup=dedup)
 
 
 @pytest.mark.parametrize("option", sorted(NAMES))

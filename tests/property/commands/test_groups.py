@@ -1,10 +1,18 @@
-"""Laws of `ezra.sansio.commands.groups`: how XGROUP CREATE is read."""
+"""Laws of `ezra.sansio.commands.groups`: how XGROUP is read."""
 
 from __future__ import annotations
 
 import pytest
 
-from ezra.sansio.commands import XGroupCreate, parse
+from ezra.sansio.commands import (
+    XGroupCreate,
+    XGroupCreateConsumer,
+    XGroupDelConsumer,
+    XGroupDestroy,
+    XGroupHelp,
+    XGroupSetId,
+    parse,
+)
 from ezra.sansio.model import Address
 from tests.property.wire import split
 
@@ -34,3 +42,20 @@ def test_mkstream_creates_the_queue(options: str) -> None:
 def test_without_mkstream_the_queue_must_exist() -> None:
     """ENTRIESREAD alone creates nothing."""
     assert parse(split("XGROUP CREATE q g $ ENTRIESREAD 5")) == XGroupCreate(Address("q"), "g")
+
+
+@pytest.mark.parametrize(
+    "start", ["$", "0", "1-5", "-", "+", "0 ENTRIESREAD 5", "0 entriesread -1"]
+)
+def test_a_position_that_nothing_has(start: str) -> None:
+    """SETID takes what Redis takes and sets nothing."""
+    assert parse(split(f"xgroup setid q g {start}")) == XGroupSetId(Address("q"), "g")
+
+
+def test_the_others() -> None:
+    """A queue, a group, and perhaps a worker."""
+    queue = Address("q")
+    assert parse(split("XGROUP CREATECONSUMER q g w")) == XGroupCreateConsumer(queue, "g", "w")
+    assert parse(split("xgroup delconsumer q g w")) == XGroupDelConsumer(queue, "g", "w")
+    assert parse(split("XGROUP destroy q g")) == XGroupDestroy(queue, "g")
+    assert parse(split("XGROUP HELP")) == XGroupHelp()

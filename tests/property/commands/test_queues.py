@@ -1,22 +1,24 @@
-"""Laws of `ezra.sansio.commands.queues`: how EZRA.QUEUE is read."""
+"""Laws of `ezra.sansio.commands.queues`: how EZRA.QUEUE and XCFGSET are read."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ezra.sansio.commands import QueueGet, QueueList, QueueSet, parse
-from ezra.sansio.model import QueueSettings
+from ezra.sansio.commands import QueueGet, QueueList, QueueSet, XCfgSet, parse
+from ezra.sansio.model import Address, QueueSettings
 from tests.property.wire import split
 
 PAIRS = {
     "visibility_timeout 1.5": ("visibility_timeout", 1_500_000),
     "max_attempts 5": ("max_attempts", 5),
     "retry_delay 0": ("retry_delay", 0),
+    "dedup_window 60": ("dedup_window", 60_000_000),
+    "dedup_limit 10000": ("dedup_limit", 10_000),
 }
 
 
-@given(st.permutations(sorted(PAIRS)), st.integers(1, 3))
+@given(st.permutations(sorted(PAIRS)), st.integers(1, 5))
 def test_settings_stand_in_any_order(pairs: list[str], count: int) -> None:
     """Any of the settings may be changed in one command, in the order given."""
     command = parse(split("ezra.queue set q " + " ".join(pairs[:count])))
@@ -39,3 +41,13 @@ def test_looking() -> None:
     """LIST takes nothing, GET one queue."""
     assert parse(split("ezra.queue list")) == QueueList()
     assert parse(split("Ezra.Queue Get q")) == QueueGet("q")
+
+
+def test_redis_words_for_two_of_the_settings() -> None:
+    """XCFGSET takes either of them or both; of one given twice the last holds."""
+    window, limit = ("dedup_window", 86_400_000_000), ("dedup_limit", 10_000)
+    queue = Address("q")
+    assert parse(split("xcfgset q IDMP-DURATION 86400")) == XCfgSet(queue, (window,))
+    assert parse(split("XCFGSET q idmp-maxsize 1 IDMP-MAXSIZE 10000")) == XCfgSet(queue, (limit,))
+    both = parse(split("XCFGSET q IDMP-DURATION 86400 IDMP-MAXSIZE 10000"))
+    assert both == XCfgSet(queue, (window, limit))

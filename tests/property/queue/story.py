@@ -5,9 +5,19 @@ Every story is told in whole seconds after START.
 
 from __future__ import annotations
 
-from ezra.sansio.model import SECOND, Address, Claimed, Defaults, Delivery, NackMode, NewTask
+from ezra.sansio.model import (
+    SECOND,
+    Address,
+    Claimed,
+    Defaults,
+    Delivery,
+    NackMode,
+    NewTask,
+    QueueInfo,
+)
+from ezra.sansio.queue.looks import Answer, Info, Length, Look
 from ezra.sansio.queue.machine import QueueMachine, Waiting
-from ezra.sansio.queue.operations import Claim, Nack, Operation, Push, Result
+from ezra.sansio.queue.operations import Claim, ConfigureQueue, Nack, Operation, Push, Result
 from ezra.sansio.queue.task import Task
 from tests.property.fake_clock import START
 
@@ -58,6 +68,24 @@ class Story:
     def task(self, task_id: int) -> Task:
         """Return the task's record."""
         return next(task for task in self.machine.tasks() if task.id == task_id)
+
+    def see(self, at: float, look: Look) -> Answer:
+        """Look at something."""
+        return self.machine.look(look, moment(at))
+
+    def info(self, at: float, queue: str = "q") -> QueueInfo:
+        """Return the queue's books."""
+        answer = self.see(at, Info(queue))
+        assert isinstance(answer, QueueInfo)
+        return answer
+
+    def length(self, at: float, source: Address = Q) -> Answer:
+        """Return how many tasks wait, or are dead."""
+        return self.see(at, Length(source))
+
+    def configure(self, at: float, **settings: int | None) -> None:
+        """Change some of the queue's own settings."""
+        self.do(at, ConfigureQueue("q", tuple(settings.items())))
 
     def passes(self, at: float) -> None:
         """Let time pass."""

@@ -11,11 +11,10 @@ from ezra.sansio.model import (
     Delivery,
     NackMode,
     NewTask,
-    QueueSettings,
     Status,
 )
 from ezra.sansio.queue.lifecycle import LAPSED
-from ezra.sansio.queue.operations import Ack, Claim, ConfigureQueue, Nack, Release
+from ezra.sansio.queue.operations import Ack, Claim, Nack, Release
 from tests.property.queue.story import DEAD, Q, Story, moment, only_task
 
 
@@ -35,7 +34,7 @@ def test_the_lease_is_the_tasks_own_or_its_queues_or_the_servers() -> None:
     story = Story()
     own = story.push(0, NewTask(visibility_timeout=SECOND))
     queues = story.push(0)
-    story.do(0, ConfigureQueue("q", QueueSettings(visibility_timeout=4 * SECOND)))
+    story.configure(0, visibility_timeout=4 * SECOND)
     story.do(0, Claim((Q,), "ann", count=2))
     assert story.task(own).lease_until == moment(1)
     assert story.task(queues).lease_until == moment(4)
@@ -80,7 +79,7 @@ def test_a_claim_from_the_dead_letter_queue_counts_no_attempt() -> None:
         moment(0),
         moment(11),
     )
-    assert story.machine.length("q", dead=True) == 0
+    assert story.length(1, DEAD) == 0
     assert story.do(2, Ack("q", (task_id,))) == 1
     task = story.task(task_id)
     assert (task.status, task.dead_at, task.worker) == (Status.DONE, moment(0), "ann")
@@ -89,7 +88,7 @@ def test_a_claim_from_the_dead_letter_queue_counts_no_attempt() -> None:
 def test_a_dead_task_whose_time_has_not_come_is_claimable_as_dead() -> None:
     """Its scheduled time only gives it its place."""
     story = Story()
-    story.do(0, ConfigureQueue("q", QueueSettings(max_attempts=2, retry_delay=9 * SECOND)))
+    story.configure(0, max_attempts=2, retry_delay=9 * SECOND)
     first = story.died(0)
     second = story.held(0)
     story.nack(0, second)

@@ -1,8 +1,9 @@
 """The pure queue under random histories: what must hold after every step.
 
-The test keeps books of its own: what was pushed, who holds which lease, who waits. What a step
-should answer is worked out by `oracle`, which scans and sorts. Each single promise has its story in
-the files beside this one.
+The test keeps books of its own: what was pushed, which keys are remembered, who waits. What a step
+should answer is worked out by `oracle`, which scans and sorts. Transactions have their own
+histories in `test_journal`, looks in `test_viewing`, and each single promise has its story in the
+files beside this one.
 """
 
 from __future__ import annotations
@@ -14,36 +15,39 @@ from typing import cast
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ezra.sansio.errors import CommandError, Text
-from ezra.sansio.model import FOREVER, SECOND, Address, Delivery, QueueSettings, Status
+from ezra.sansio.errors import CommandError
+from ezra.sansio.model import FOREVER, SECOND, Address, Delivery, QueueInfo, Status, Taken
 from ezra.sansio.queue.lifecycle import RESTARTED
+from ezra.sansio.queue.looks import Infos
 from ezra.sansio.queue.machine import QueueMachine, Waiting, Woken
 from ezra.sansio.queue.operations import (
-    Ack,
     Claim,
-    ConfigureQueue,
     CreateQueue,
-    Extend,
-    Nack,
+    DeleteQueues,
+    Erase,
     Operation,
     Push,
-    Release,
-    Reread,
     Result,
+    TakeIdle,
+    TakeOver,
+    Trim,
 )
 from ezra.sansio.queue.task import Task
 from tests.property.fake_clock import START
 from tests.property.operations import (
     DEFAULTS,
+    GROUPS,
+    QUEUES,
     claims,
     new_tasks,
-    operations,
     queues,
+    steps,
     time_steps,
 )
 from tests.property.queue import oracle
+from tests.property.queue.books import Books
 
 
 class QueueHistories(RuleBasedStateMachine):
@@ -53,16 +57,17 @@ class QueueHistories(RuleBasedStateMachine):
         super().__init__()
         self.machine = QueueMachine(DEFAULTS)
         self.now = START
-        self.last_id = 0
-        self.settings: dict[str, QueueSettings] = {}
-        self.groups: dict[str, set[str]] = {}
-        self.pushed: dict[str, int] = {}
-        self.expired: dict[str, int] = {}
+        self.books = Books()
         self.alive: dict[int, Task] = {}
-        self.leases: dict[int, int] = {}
         self.parked: dict[int, Claim] = {}
 
     # -- The steps ---------------------------------------------------------------------------------
+
+    @initialize(known=st.sampled_from([(), QUEUES]))
+    def some_queues_exist(self, known: tuple[str, ...]) -> None:
+        """Begin with nothing, or with queues and a group."""
+        for queue in known:
+            self.carry_out(CreateQueue(queue, GROUPS[0]), self.now)
 
     @rule(step=time_steps)
     def time_passes(self, step: int) -> None:
@@ -78,7 +83,7 @@ class QueueHistories(RuleBasedStateMachine):
     @rule(data=st.data(), back=st.sampled_from([0, 0, 0, 1, SECOND]))
     def somebody_asks_for_something(self, data: st.DataObject, back: int) -> None:
         """Any operation, by a caller whose clock may be behind."""
-        operation = data.draw(operations(self.machine.tasks(), self.now, may_wait=True))
+        operation = data.draw(steps(self.machine.tasks(), self.now, may_wait=True))
         self.carry_out(operation, self.now - back)
 
     @rule(data=st.data())
@@ -107,7 +112,7 @@ class QueueHistories(RuleBasedStateMachine):
         """Every lease is cut; a task that was dead before keeps its error."""
         before = {task.id: task for task in self.machine.tasks()}
         self.machine.restart(self.now)
-        self.leases.clear()
+        self.books.workers.clear()
         woken = self.take_woken()
         handed_out = {claimed.id for each in woken for d in each.deliveries for claimed in d.tasks}
         for task in self.machine.tasks():
@@ -115,44 +120,44 @@ class QueueHistories(RuleBasedStateMachine):
             if was.status is Status.IN_FLIGHT:
                 assert task.status is not Status.IN_FLIGHT or task.id in handed_out
                 assert task.last_error == (was.last_error if was.from_dead else RESTARTED)
-        self.balance()
+        self.balance(set())
 
     # -- Carrying out and checking -----------------------------------------------------------------
 
     def move_to(self, moment: int) -> None:
-        """Let time pass up to the moment."""
+        """Let time pass up to the moment; no lease ends before its own."""
+        held = [task for task in self.machine.tasks() if task.status is Status.IN_FLIGHT]
         self.now = moment
         self.machine.advance(moment)
-        self.leases = {key: until for key, until in self.leases.items() if until > moment}
+        there = {task.id: task for task in self.machine.tasks()}
+        for task in held:
+            if task.lease_until is None or task.lease_until > moment:
+                assert there[task.id] == task
+        self.books.fall_due(moment)
         self.take_woken()
-        self.balance()
+        self.balance(set())
 
     def carry_out(self, operation: Operation, said: int) -> None:
         """Apply the operation and compare the answer with the one worked out beforehand."""
         self.move_to(self.now)
         before = self.machine.tasks()
+        refusal = self.books.refusal(operation, before, self.now)
         try:
             answer = self.machine.apply(operation, said)
         except CommandError as error:
-            self.check_refusal(operation, str(error))
-            assert self.machine.tasks() == before
-            assert self.machine.woken() == []
+            self.check_refusal(error, refusal, before)
             return
+        assert refusal is None
         self.check_answer(operation, before, answer)
+        self.check_leases(operation, before)
         self.take_woken()
-        self.balance()
+        self.balance(self.removed(operation, before))
 
-    def check_refusal(self, operation: Operation, text: str) -> None:
-        """Only these two can be refused, and only for these reasons."""
-        if isinstance(operation, CreateQueue):
-            assert text == Text.XGROUP_NEEDS_QUEUE
-            assert not operation.create
-            assert operation.queue not in self.settings
-        else:
-            assert isinstance(operation, Push)
-            assert operation.task.id is not None
-            too_small = operation.task.id <= self.last_id
-            assert text == (Text.ID_TOO_SMALL if too_small else Text.ID_TOO_FAR)
+    def check_refusal(self, error: CommandError, text: str | None, before: list[Task]) -> None:
+        """What is refused is refused for a reason, and has changed nothing."""
+        assert str(error) == text
+        assert self.machine.tasks() == before
+        assert self.machine.woken() == []
 
     def check_answer(
         self, operation: Operation, before: list[Task], answer: Result | Waiting
@@ -163,102 +168,90 @@ class QueueHistories(RuleBasedStateMachine):
                 self.check_push(operation, answer)
             case Claim():
                 self.check_claim(operation, before, answer)
-            case Ack():
-                assert answer == oracle.ack_count(before, operation)
-                self.let_go(operation.ids)
-            case Nack():
-                assert answer == oracle.nack_count(before, operation)
-                self.let_go(operation.ids)
-            case Extend():
-                assert answer == oracle.extended_ids(before, operation)
-                self.renew(oracle.extended_ids(before, operation))
-            case Reread():
+            case TakeOver():
                 assert isinstance(answer, tuple)
-                expected = oracle.reread_ids(before, operation)
-                assert [(d.source, [t.id for t in d.tasks]) for d in deliveries(answer)] == expected
-                self.renew(tuple(task_id for _, ids in expected for task_id in ids))
-            case Release():
-                self.check_release(operation, before, answer)
-            case CreateQueue():
-                self.settings.setdefault(operation.queue, QueueSettings())
-                names = self.groups.setdefault(operation.queue, set())
-                names |= {operation.group} if operation.group else set()
-            case ConfigureQueue():
-                self.settings[operation.queue] = operation.settings
+                taken = [task.id for task in cast(tuple[Task, ...], answer)]
+                assert taken == oracle.taken_over_ids(before, operation, self.now)
+            case TakeIdle():
+                assert isinstance(answer, Taken)
+                ids, cursor = oracle.taken_ids(before, operation, self.now)
+                assert [task.id for task in answer.tasks] == ids
+                assert answer.cursor == cursor
+            case _:
+                assert answer == self.books.expected(operation, before)
+        self.books.write_down(operation)
 
     def check_push(self, push: Push, answer: Result | Waiting) -> None:
-        """Check that a push gave a new, higher id, unless it must not create the queue."""
-        if answer is None:
-            assert not push.create
-            assert push.queue not in self.settings
+        """Check that a push gave a new, higher id, unless it is a repeat or needs the queue."""
+        expected = self.books.expected_of_push(push)
+        if expected != "new":
+            assert answer == expected
             return
         assert isinstance(answer, int)
-        assert answer > self.last_id
         assert push.task.id in (None, answer)
-        self.last_id = answer
-        self.settings.setdefault(push.queue, QueueSettings())
-        self.pushed[push.queue] = self.pushed.get(push.queue, 0) + 1
+        self.books.write_down_push(push, answer, self.now)
         self.alive[answer] = next(task for task in self.machine.tasks() if task.id == answer)
 
     def check_claim(self, claim: Claim, before: list[Task], answer: Result | Waiting) -> None:
-        """Check that it took what is first in order, and waits only if there was nothing."""
+        """Check that a claim gave what it should, or waits because that is nothing."""
+        self.books.visited(claim, claim_queues(claim))
         expected = oracle.claim_ids(before, claim, self.now)
+        may_wait = claim.deadline is not None and claim.deadline > self.now
         if isinstance(answer, Waiting):
             assert expected == []
-            assert claim.deadline is not None
-            assert claim.deadline > self.now
+            assert may_wait
             assert answer.ticket > max(self.parked, default=0), "tickets count up"
             self.parked[answer.ticket] = claim
             return
-        assert oracle.delivered_ids(deliveries(answer)) == expected
-        assert expected or claim.deadline is None or claim.deadline <= self.now
-        self.hand_out(claim, deliveries(answer))
+        given = oracle.delivered_ids(deliveries(answer))
+        if expected or not may_wait:
+            assert given == expected
+        else:
+            self.check_fed(claim, before, given)
+        again = len(claim.rereads)
+        self.hand_out(claim, deliveries(answer)[again:])
 
-    def check_release(self, release: Release, before: list[Task], answer: object) -> None:
-        """Only the very claims that are named are undone."""
-        in_flight = {(task.id, task.attempts) for task in before if task.status is Status.IN_FLIGHT}
-        released = in_flight & set(release.claims)
-        assert answer == len(released)
-        self.let_go(tuple(task_id for task_id, _ in released))
+    def check_fed(
+        self, claim: Claim, before: list[Task], given: list[tuple[Address, list[int]]]
+    ) -> None:
+        """A claim that found nothing still gets what has just died of its search."""
+        died = {task.id for task in before if oracle.dies(task, claim.worker)}
+        assert given
+        assert all(source.dead and died.issuperset(ids) for source, ids in given)
 
     def hand_out(self, claim: Claim, given: tuple[Delivery, ...]) -> None:
-        """Write down who holds what; nobody else may hold it within its lease."""
-        now_there = {task.id: task for task in self.machine.tasks()}
-        for delivery in given:
-            for claimed in delivery.tasks:
-                assert claimed.id not in self.leases, "two holders within a lease"
-                task = now_there[claimed.id]
-                assert task.worker == claim.worker
-                assert task.attempts == claimed.attempts
-                assert (task.status is Status.DONE) == claim.done_at_once
-                if not claim.done_at_once:
-                    self.leases[claimed.id] = self.now + self.lease_of(task)
-                    assert task.lease_until == self.leases[claimed.id]
+        """Check the records of what a claim took."""
+        there = {task.id: task for task in self.machine.tasks()}
+        for claimed in (claimed for delivery in given for claimed in delivery.tasks):
+            task = there[claimed.id]
+            assert task.worker == claim.worker
+            assert task.attempts == claimed.attempts
+            if task.status is Status.IN_FLIGHT:
+                own = self.books.settings[task.queue]
+                assert task.lease_until == self.now + oracle.lease(task, own, DEFAULTS)
+            else:
+                assert claim.done_at_once
+                assert task.status is Status.DONE
 
-    def lease_of(self, task: Task) -> int:
-        """Return how long a lease on the task lasts now."""
-        return oracle.lease(task, self.settings[task.queue], DEFAULTS)
+    def check_leases(self, operation: Operation, before: list[Task]) -> None:
+        """Nobody loses a lease but by an operation that may end it; attempts are never too many."""
+        there = {task.id: task for task in self.machine.tasks()}
+        for task in before:
+            if task.status is Status.IN_FLIGHT and not oracle.may_end(operation, task, self.now):
+                assert there.get(task.id) == task
 
-    def renew(self, ids: tuple[int, ...]) -> None:
-        """Write down the new leases."""
-        by_id = {task.id: task for task in self.machine.tasks()}
-        for task_id in ids:
-            assert task_id in self.leases
-            self.leases[task_id] = self.now + self.lease_of(by_id[task_id])
-            assert by_id[task_id].lease_until == self.leases[task_id]
-
-    def let_go(self, ids: tuple[int, ...]) -> None:
-        """Forget the leases of these tasks, unless they were left alone."""
-        parked = {task.id for task in self.machine.tasks() if task.status is Status.IN_FLIGHT}
-        given = {
-            claimed.id
-            for woken in self.machine._woken
-            for delivery in woken.deliveries
-            for claimed in delivery.tasks
-        }
-        for task_id in ids:
-            if task_id not in parked or task_id in given:
-                self.leases.pop(task_id, None)
+    def removed(self, operation: Operation, before: list[Task]) -> set[int]:
+        """Return the tasks that an explicit command should have removed."""
+        match operation:
+            case Erase():
+                answers = zip(operation.ids, oracle.erased(before, operation), strict=True)
+                return {task_id for task_id, gone in answers if gone}
+            case Trim():
+                return set(oracle.trimmed(before, operation))
+            case DeleteQueues():
+                return {task.id for task in before if task.queue in operation.queues}
+            case _:
+                return set()
 
     def take_woken(self) -> list[Woken]:
         """Check that those who were answered came first, and got what is first in order."""
@@ -272,6 +265,8 @@ class QueueHistories(RuleBasedStateMachine):
                 count = sum(len(delivery.tasks) for delivery in each.deliveries)
                 assert 1 <= count <= claim.count
                 self.hand_out(claim, each.deliveries)
+                fed = [delivery.source.queue for delivery in each.deliveries]
+                self.books.visited(claim, fed)
             else:
                 assert claim.deadline is not None
                 assert claim.deadline <= self.now
@@ -299,16 +294,17 @@ class QueueHistories(RuleBasedStateMachine):
             before = [claim for ticket, claim in self.parked.items() if ticket < each.ticket]
             assert not any(given & set(claim.sources) for claim in before)
 
-    def balance(self) -> None:
-        """Nothing disappears but by its ttl or by retention, and nothing comes from nowhere."""
+    def balance(self, removed: set[int]) -> None:
+        """Nothing disappears but by its ttl, retention or a command; nothing comes from nowhere."""
         there = {task.id: task for task in self.machine.tasks()}
         assert list(there) == sorted(there), "tasks come by id"
         assert there.keys() <= self.alive.keys()
-        for task_id in self.alive.keys() - there.keys():
+        assert not removed & there.keys()
+        for task_id in self.alive.keys() - there.keys() - removed:
             gone = self.alive[task_id]
             if gone.expires_at is not None and gone.expires_at <= self.now:
                 assert gone.status is not Status.DEAD
-                self.expired[gone.queue] = self.expired.get(gone.queue, 0) + 1
+                self.books.expired[gone.queue] += 1
             else:
                 assert gone.finished_at is not None
                 assert gone.finished_at + (DEFAULTS.retention or 0) <= self.now
@@ -323,37 +319,19 @@ class QueueHistories(RuleBasedStateMachine):
         """Check all of them, the first as the step left things, the others with all due done."""
         self.nobody_waits_for_what_is_there()
         self.move_to(self.now)
-        self.the_records_are_sound()
-        self.the_books_balance()
+        for task in self.machine.tasks():
+            oracle.check_record(task, self.now)
+        infos = self.machine.look(Infos(), self.now)
+        self.books.check(cast(tuple[QueueInfo, ...], infos), self.machine.tasks(), self.now)
+        kept = self.machine._state.ledger.kept()
+        assert [(each.queue, each.dedup, each.id, each.until) for each in kept] == self.books.keys
         self.the_next_due_moment_is_exact()
 
     def nobody_waits_for_what_is_there(self) -> None:
         """Nobody is parked while anything that they could take is ready."""
         tasks = self.machine.tasks()
         for claim in self.parked.values():
-            assert oracle.claim_ids(tasks, claim, self.now) == []
-
-    def the_records_are_sound(self) -> None:
-        """Fields fit the status; leases in flight are exactly those that were handed out."""
-        for task in self.machine.tasks():
-            oracle.check_record(task, self.now)
-        in_flight = [task for task in self.machine.tasks() if task.status is Status.IN_FLIGHT]
-        assert {task.id: task.lease_until for task in in_flight} == self.leases
-
-    def the_books_balance(self) -> None:
-        """Each queue's books are what counting its tasks gives."""
-        tasks = self.machine.tasks()
-        books = self.machine.queues(self.now)
-        assert [info.name for info in books] == sorted(self.settings)
-        for info in books:
-            oracle.check_books(info, tasks, self.now)
-            assert info == self.machine.info(info.name, self.now)
-            assert info.settings == self.settings[info.name]
-            assert info.groups == len(self.groups.get(info.name, ()))
-            assert info.pushed == self.pushed.get(info.name, 0)
-            assert info.expired == self.expired.get(info.name, 0)
-            assert self.machine.length(info.name) == info.waiting
-            assert self.machine.length(info.name, dead=True) == info.dead
+            assert oracle.claim_ids(tasks, replace(claim, min_idle=None), self.now) == []
 
     def the_next_due_moment_is_exact(self) -> None:
         """Until just before it nothing changes, and at it something does."""
@@ -367,10 +345,16 @@ class QueueHistories(RuleBasedStateMachine):
         assert everything(twin, due) != present
 
 
+def claim_queues(claim: Claim) -> list[str]:
+    """Return the queues that a claim names."""
+    return [source.queue for source in (*(each for each, _ in claim.rereads), *claim.sources)]
+
+
 def everything(machine: QueueMachine, moment: int) -> object:
-    """Return all that can be seen of the machine at the moment."""
-    books = machine.queues(moment)
-    return books, machine.tasks(), machine.woken()
+    """Return all that can be seen of the machine at the moment, but for the moment itself."""
+    infos = cast(tuple[QueueInfo, ...], machine.look(Infos(), moment))
+    books = [replace(info, at=0) for info in infos]
+    return books, machine.tasks(), machine.woken(), machine._state.ledger.kept()
 
 
 def unchanging(task: Task) -> tuple[object, ...]:

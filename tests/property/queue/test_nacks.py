@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ezra.sansio.model import SECOND, Address, NackMode, NewTask, QueueSettings, Status
+from ezra.sansio.model import SECOND, Address, NackMode, NewTask, Status
 from ezra.sansio.queue.lifecycle import NACKED
-from ezra.sansio.queue.operations import Ack, ConfigureQueue, Nack
+from ezra.sansio.queue.operations import Ack, Nack
 from tests.property.queue.story import DEAD, DEFAULTS, Story, moment
 
 
@@ -48,7 +48,7 @@ def test_a_nack_without_attempts_left_kills_the_task() -> None:
     task = story.task(task_id)
     assert (task.status, task.dead_at, task.last_error) == (Status.DEAD, moment(3), "broken")
     assert (task.available_at, task.attempts, task.worker) == (moment(0), 2, None)
-    assert story.machine.length("q", dead=True) == 1
+    assert story.length(3, DEAD) == 1
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_the_delay_after_a_nack(
 ) -> None:
     """A given delay counts; none given follows the queue's for FAIL; else the old place."""
     story = Story()
-    story.do(0, ConfigureQueue("q", QueueSettings(retry_delay=retry_delay)))
+    story.configure(0, retry_delay=retry_delay)
     task_id = story.held(0)
     story.do(1, Nack("q", (task_id,), mode, delay))
     assert story.task(task_id).available_at == moment(at)
@@ -83,7 +83,7 @@ def test_the_servers_retry_delay_holds_where_the_queue_sets_none() -> None:
     story.passes(10)
     assert story.task(nacked).available_at == moment(3)
     assert story.task(lapsed).available_at == moment(13)
-    story.do(20, ConfigureQueue("q", QueueSettings(retry_delay=0)))
+    story.configure(20, retry_delay=0)
     assert story.claim(20) == nacked
     story.passes(30)
     assert story.task(nacked).available_at == moment(3)
@@ -151,3 +151,16 @@ def test_a_nack_can_be_fenced_by_the_attempt() -> None:
     assert story.do(0, Nack("q", (task_id,), attempt=2)) == 0
     assert story.task(task_id).status is Status.IN_FLIGHT
     assert story.do(0, Nack("q", (task_id,), attempt=1)) == 1
+
+
+def test_what_is_done_counts_where_it_is_asked_for() -> None:
+    """And stays done: who acks a task and then deletes it hears that it is gone."""
+    story = Story()
+    task_id = story.held(0)
+    nack = Nack("q", (task_id,), counts_done=True)
+    story.do(0, Ack("q", (task_id,)))
+    done = story.task(task_id)
+    assert [story.do(1, nack), story.do(1, Nack("q", (task_id,)))] == [1, 0]
+    assert story.task(task_id) == done
+    waiting = story.push(2)
+    assert story.do(2, Nack("q", (waiting,), counts_done=True)) == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ezra.sansio.model import SECOND, Address, Delivery, NewTask, QueueSettings, Status
-from ezra.sansio.queue.operations import Ack, Claim, ConfigureQueue, Extend, Reread
+from ezra.sansio.queue.operations import Ack, Claim, Extend
 from tests.property.queue.story import DEAD, Q, Story, moment
 
 
@@ -32,7 +32,7 @@ def test_rereading_gives_the_workers_own_tasks_with_new_leases() -> None:
     story.push(0)
     story.claim(0, worker="bob")
     sources = ((DEAD, 0), (Address("nothing"), 0), (Q, ids[0]))
-    answer = story.do(2, Reread(sources, "ann", count=2))
+    answer = story.do(2, Claim((Q,), "ann", count=2, rereads=sources))
     assert isinstance(answer, tuple)
     given = [(d.source, [c.id for c in d.tasks]) for d in answer if isinstance(d, Delivery)]
     assert given == [(DEAD, [dead]), (Address("nothing"), []), (Q, [ids[1]])]
@@ -50,14 +50,14 @@ def test_rereading_gives_nothing_that_the_worker_has_let_go() -> None:
     story.do(9, Extend("q", "ann", (acked, nacked)))
     story.passes(10)
     assert story.task(lapsed).status is Status.AVAILABLE
-    assert story.do(10, Reread(((Q, 0),), "ann", count=9)) == (Delivery(Q, ()),)
+    assert story.do(10, Claim((), "ann", count=9, rereads=((Q, 0),))) == (Delivery(Q, ()),)
 
 
 def test_the_books_of_a_queue() -> None:
     """Every figure, once."""
     story = Story()
     own = QueueSettings(retry_delay=SECOND)
-    story.do(0, ConfigureQueue("q", own))
+    story.configure(0, retry_delay=SECOND)
     done = story.held(0)
     story.do(0, Ack("q", (done,)))
     held = story.held(0, NewTask(b"held", ((b"a", b"b"),)))
@@ -65,9 +65,9 @@ def test_the_books_of_a_queue() -> None:
     oldest = story.push(1)
     story.push(2, NewTask(priority=9))
     last = story.push(2, NewTask(b"last", delay=10 * SECOND))
-    info = story.machine.info("q", moment(3))
-    assert info is not None
-    assert (info.name, info.settings, info.pushed, info.last_id) == ("q", own, 6, last)
+    info = story.info(3)
+    assert (info.at, info.name, info.settings, info.pushed) == (moment(3), "q", own, 6)
+    assert (info.last_id, info.last_claimed, info.expired) == (last, held + 1, 0)
     assert (info.ready, info.scheduled, info.in_flight, info.done, info.dead) == (2, 1, 1, 1, 1)
     assert info.oldest_waiting == story.task(oldest).available_at
     assert info.first is not None

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from ezra.sansio.errors import CommandError, Text
-from ezra.sansio.model import Delivery, NewTask
+from ezra.sansio.model import Delivery, NewTask, QueueInfo
+from ezra.sansio.queue.looks import Exists, Infos
 from ezra.sansio.queue.operations import (
     Ack,
     Claim,
     CreateQueue,
+    DeleteQueues,
+    Erase,
     Extend,
     Nack,
     Push,
     Release,
-    Reread,
+    Trim,
 )
-from tests.property.queue.story import DEAD, Q, Story, moment
+from tests.property.queue.story import DEAD, Q, Story
 
 
 def test_a_push_that_must_not_create_the_queue_does_not() -> None:
@@ -24,7 +29,7 @@ def test_a_push_that_must_not_create_the_queue_does_not() -> None:
     story = Story()
     push = Push("q", NewTask(b"x"), create=False)
     assert story.do(0, push) is None
-    assert story.machine.info("q", moment(0)) is None
+    assert story.see(0, Exists((Q,))) == 0
     story.do(0, CreateQueue("q"))
     assert isinstance(story.do(0, push), int)
 
@@ -33,13 +38,17 @@ def test_what_is_asked_of_a_queue_that_is_not_there() -> None:
     """Nothing is found, nothing counted, and nothing created."""
     story = Story()
     assert story.do(0, Claim((Q, DEAD), "ann")) == ()
-    assert story.do(0, Reread(((Q, 0), (DEAD, 0)), "ann")) == (Delivery(Q, ()), Delivery(DEAD, ()))
+    again = Claim((), "ann", rereads=((Q, 0), (DEAD, 0)))
+    assert story.do(0, again) == (Delivery(Q, ()), Delivery(DEAD, ()))
     assert story.do(0, Ack("q", (1,))) == 0
     assert story.do(0, Nack("q", (1,))) == 0
     assert story.do(0, Extend("q", "ann", (1,))) == ()
     assert story.do(0, Release(((1, 1),))) == 0
-    assert story.machine.length("q") == story.machine.length("q", dead=True) == 0
-    assert story.machine.queues(moment(0)) == []
+    assert story.length(0) == story.length(0, DEAD) == 0
+    assert story.do(0, Erase("q", (1,))) == (False,)
+    assert story.do(0, Trim(Q)) == story.do(0, Trim(DEAD)) == 0
+    assert story.do(0, DeleteQueues(("q",))) == 0
+    assert story.see(0, Infos()) == ()
 
 
 def test_creating_a_queue_and_its_groups() -> None:
@@ -51,9 +60,7 @@ def test_creating_a_queue_and_its_groups() -> None:
     for group in ("g", None, "g", "h"):
         assert story.do(0, CreateQueue("q", group)) is None
     assert story.do(0, CreateQueue("q", "i", create=False)) is None
-    info = story.machine.info("q", moment(0))
-    assert info is not None
-    assert info.groups == 3
+    assert story.info(0).groups == 3
 
 
 def test_the_books_of_all_queues_come_by_name() -> None:
@@ -61,4 +68,5 @@ def test_the_books_of_all_queues_come_by_name() -> None:
     story = Story()
     for queue in ("b", "a", "c"):
         story.push(0, queue=queue)
-    assert [info.name for info in story.machine.queues(moment(0))] == ["a", "b", "c"]
+    infos = cast(tuple[QueueInfo, ...], story.see(0, Infos()))
+    assert [info.name for info in infos] == ["a", "b", "c"]

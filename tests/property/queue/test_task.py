@@ -13,10 +13,11 @@ from ezra.sansio.model import (
     SECOND,
     SEQUENCE_BITS,
     NewTask,
-    QueueSettings,
+    QueueName,
     Status,
 )
-from ezra.sansio.queue.operations import Ack, Claim, ConfigureQueue
+from ezra.sansio.queue.looks import Names
+from ezra.sansio.queue.operations import Ack, Claim
 from ezra.sansio.queue.task import MAX_LEAD, Task
 from tests.property.fake_clock import START
 from tests.property.queue.story import DEFAULTS, Q, Story, moment
@@ -25,7 +26,7 @@ from tests.property.queue.story import DEFAULTS, Q, Story, moment
 def test_a_push_writes_down_all_that_it_was_given() -> None:
     """Every field of the record comes from the push, the queue or the moment."""
     story = Story()
-    story.do(0, ConfigureQueue("q", QueueSettings(max_attempts=7)))
+    story.configure(0, max_attempts=7)
     headers = ((b"a", b"1"), (b"a", b"2"))
     plain = story.push(0, NewTask(b"x", headers))
     full = NewTask(None, (), None, 5, SECOND, None, 3 * SECOND, 4, 9 * SECOND)
@@ -91,8 +92,8 @@ def test_a_chosen_id_must_be_above_all_others(chosen: int) -> None:
     with pytest.raises(CommandError) as error:
         story.push(0, NewTask(id=chosen), queue="new")
     assert str(error.value) == Text.ID_TOO_SMALL
-    assert [info.name for info in story.machine.queues(moment(0))] == ["q"]
-    assert story.machine.length("q") == 1
+    assert story.see(0, Names()) == (QueueName(1, "q", dead=False),)
+    assert story.length(0) == 1
 
 
 def test_a_chosen_id_may_be_a_day_ahead_and_no_more() -> None:

@@ -1,0 +1,148 @@
+"""The server as the commands about it see it: its clients, its process, its engine's books."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import secrets
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ezra.sansio.host import Facts, Host, Recovered, Usage
+from ezra.sansio.model import SECOND, QueueInfo
+from ezra.sansio.session import Session
+from ezra.threaded.clients import Clients
+from ezra.threaded.clock import Clock
+from ezra.threaded.engine import Engine
+from ezra.threaded.settings import MEMORY, Settings
+from ezra.threaded.sqlite.engine import SqliteEngine
+
+STATM = Path("/proc/self/statm")
+"""Where Linux tells a process how many pages of memory it has; the second number is meant."""
+
+PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in which the most memory is told: macOS counts bytes, the others kilobytes."""
+
+
+class ServerHost(Host):
+    """What one server tells about itself."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        address: tuple[str, int],
+        engine: Engine,
+        clock: Clock,
+        clients: Clients,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._clock = clock
+        self._clients = clients
+        self._facts = gather(settings, address, engine, clock.now())
+
+    @property
+    def facts(self) -> Facts:
+        """What does not change."""
+        return self._facts
+
+    def now(self) -> int:
+        """Return the present moment."""
+        return self._clock.now()
+
+    def usage(self) -> Usage:
+        """Return what was taken and done up to now."""
+        process = resource.getrusage(resource.RUSAGE_SELF)
+        peak = process.ru_maxrss * PEAK_UNIT
+        used = memory(peak)
+        totals = self._clients.totals()
+        return Usage(
+            memory=used,
+            memory_peak=max(peak, used),  # the two are counted at different moments
+            system_time=round(process.ru_stime * SECOND),
+            user_time=round(process.ru_utime * SECOND),
+            database=self._database_size(),
+            connections=totals.connections,
+            rejected=totals.rejected,
+            commands=totals.commands,
+            errors=totals.errors,
+        )
+
+    def queues(self) -> Sequence[QueueInfo]:
+        """Return the books of all queues, by name."""
+        return self._engine.queues()
+
+    def clients(self) -> Sequence[Session]:
+        """Return who is connected."""
+        return self._clients.sessions()
+
+    def kill(self, client: Session) -> None:
+        """End a client's connection; the one that asks gets its reply."""
+        handler = self._clients.of(client)
+        if handler is None:
+            return  # it went by itself
+        if handler.thread == threading.get_ident():
+            handler.stop()
+        else:
+            handler.cut()
+
+    def unblock(self, client: Session, *, error: bool) -> bool:
+        """End a client's wait for a task; tell whether it waited."""
+        handler = self._clients.of(client)
+        return handler is not None and handler.unblock(error=error)
+
+    def reset_counters(self) -> None:
+        """Count from 0 again."""
+        self._clients.reset()
+
+    def _database_size(self) -> int:
+        """Return the bytes of the database and of its write-ahead log."""
+        if self._settings.data_dir == MEMORY:
+            return 0
+        size = 0
+        for name in ("ezra.db", "ezra.db-wal"):
+            with suppress(OSError):  # SQLite may be about to make it, or to remove it
+                size += Path(self._settings.data_dir, name).stat().st_size
+        return size
+
+
+def gather(settings: Settings, address: tuple[str, int], engine: Engine, now: int) -> Facts:
+    """Return what does not change while a server runs that starts now."""
+    on_disk = isinstance(engine, SqliteEngine)
+    system = platform.uname()
+    host, port = address
+    return Facts(
+        started_at=now,
+        process_id=os.getpid(),
+        run_id=secrets.token_hex(20),
+        system=f"{system.system} {system.release} {system.machine}",
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        host=host,
+        port=port,
+        max_clients=settings.max_clients,
+        max_payload=settings.max_payload_bytes,
+        engine="sqlite" if on_disk else "memory",
+        synchronous=settings.synchronous if on_disk else "off",
+        data_dir=str(Path(settings.data_dir).absolute()) if on_disk else "",
+        recovered=_recovered(engine),
+    )
+
+
+def _recovered(engine: Engine) -> Recovered | None:
+    if not isinstance(engine, SqliteEngine):
+        return None
+    found = engine.recovered
+    return Recovered(found.queues, found.waiting, found.dead, found.put_back, found.died)
+
+
+def memory(peak: int) -> int:
+    """Return the bytes of memory that the process has now; where nothing tells them, the most."""
+    try:
+        pages = int(STATM.read_text(encoding="ascii").split()[1])
+    except OSError:
+        return peak
+    return pages * resource.getpagesize()
