@@ -1,0 +1,1 @@
+"""One program for each family of Python clients."""

@@ -1,0 +1,307 @@
+"""Valkey GLIDE's asyncio client for Python.
+
+A client is one connection that the whole event loop shares: who blocks needs a client of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+from typing import Any
+
+import glide
+from glide import (
+    Batch,
+    GlideClient,
+    GlideClientConfiguration,
+    IdBound,
+    MaxId,
+    MinId,
+    NodeAddress,
+    ProtocolVersion,
+    RequestError,
+    StreamAddOptions,
+    StreamGroupOptions,
+    StreamReadGroupOptions,
+)
+
+from tests.clients.python.reporting import (
+    ATTEMPTS_AT_RECONNECTING,
+    LEASE,
+    arguments,
+    cut,
+    nothing,
+    report_async,
+    same,
+)
+
+HOST, PORT, PREFIX, PROTOCOL = arguments()
+Tasks = dict[bytes, dict[bytes, bytes]]
+
+
+async def connect() -> tuple[Any, Any]:
+    """Return two clients, one of them for blocking calls."""
+    spoken = ProtocolVersion.RESP3 if PROTOCOL == 3 else ProtocolVersion.RESP2
+    # [connect]
+    configuration = GlideClientConfiguration([NodeAddress(HOST, PORT)], protocol=spoken)
+    client = await GlideClient.create(configuration)
+    blocker = await GlideClient.create(configuration)  # for the worker's blocking calls
+    # [/connect]
+    return client, blocker
+
+
+# [worker]
+async def work(
+    client: Any, queue: str, handle: Callable[[bytes], Awaitable[None]], stopped: asyncio.Event
+) -> None:
+    """Handle the queue's tasks one by one until `stopped` is set."""
+    one = StreamReadGroupOptions(count=1, block_ms=5000)
+    while not stopped.is_set():
+        reply = await client.xreadgroup({queue: ">"}, "workers", "worker-1", one)
+        for task, fields in (reply or {}).get(queue.encode(), {}).items():
+            try:
+                await handle(dict(fields)[b"payload"])
+            except Exception:
+                await client.xdel(queue, [task])  # a nack: it is tried again, or dead at last
+            else:
+                await client.xack(queue, "workers", [task])
+
+
+# [/worker]
+
+
+# [heartbeat]
+@asynccontextmanager
+async def heartbeat(
+    client: Any, queue: str, worker: str, task: bytes, every: float = 10.0
+) -> AsyncIterator[asyncio.Event]:
+    """Renew a task's lease every so many seconds while the block runs.
+
+    Yields an event that is set when the lease is lost: then somebody else may have the task.
+    """
+    lost = asyncio.Event()
+
+    async def beat() -> None:
+        while not lost.is_set():
+            await asyncio.sleep(every)
+            with suppress(glide.ConnectionError):  # the next beat tries again
+                if not await client.xclaim_just_id(queue, "workers", worker, 0, [task]):
+                    lost.set()
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield lost
+    finally:
+        beating.cancel()
+
+
+# [/heartbeat]
+
+runner = asyncio.Runner()
+client, blocker = runner.run(connect())
+
+
+async def claim(
+    queue: str, worker: str = "w1", count: int = 1, block: int | None = None, using: Any = client
+) -> Tasks:
+    """Return the tasks that this worker now has."""
+    options = StreamReadGroupOptions(count=count, block_ms=block)
+    reply = (await using.xreadgroup({queue: ">"}, "workers", worker, options)) or {}
+    return {task: dict(fields) for task, fields in reply.get(queue.encode(), {}).items()}
+
+
+async def push(queue: str, *fields: tuple[str, str | bytes]) -> Any:
+    """Push a task; return its id."""
+    return await client.xadd(queue, list(fields))
+
+
+async def produce_and_work(queue: str) -> None:
+    """A payload that is no text goes through unharmed; so does a header."""
+    payload = b"\xff\x00\r\n\xfe"
+    pushed = await push(queue, ("payload", payload), ("lang", "en"))
+    made = [
+        await client.xgroup_create(queue, "workers", "0", StreamGroupOptions(True)) for _ in "12"
+    ]
+    same(made, ["OK", "OK"])
+    [(task, fields)] = (await claim(queue)).items()
+    same(task, pushed)
+    same((fields[b"payload"], fields[b"lang"], fields[b"attempts"]), (payload, b"en", b"1"))
+    same(await client.xack(queue, "workers", [task]), 1)
+    same(await worked_through(queue, b"hello"), b"hello")
+    same(await client.xlen(queue), 0)
+
+
+async def worked_through(queue: str, payload: bytes) -> bytes:
+    """Push a task and let the worker of the documentation have it; return what it got."""
+    got: list[bytes] = []
+    stopped = asyncio.Event()
+
+    async def handle(found: bytes) -> None:
+        got.append(found)
+        stopped.set()
+
+    await push(queue, ("payload", payload))
+    await work(blocker, queue, handle, stopped)
+    return got[0]
+
+
+async def order_and_batch(queue: str) -> None:
+    """Five tasks come in the order in which they were pushed."""
+    pushed = [await push(queue, ("payload", str(number))) for number in range(5)]
+    tasks = await claim(queue, count=5)
+    same(list(tasks), pushed)
+    same([fields[b"payload"] for fields in tasks.values()], [b"0", b"1", b"2", b"3", b"4"])
+    same(await client.xack(queue, "workers", pushed), 5)
+    nothing(await client.xreadgroup({queue: ">"}, "workers", "w1"))
+
+
+async def retry(queue: str) -> None:
+    """A task that was nacked comes back with its id, and counts its attempts."""
+    await push(queue, ("payload", "x"))
+    [task] = await claim(queue)
+    same(await client.xdel(queue, [task]), 1)
+    [(again, fields)] = (await claim(queue)).items()
+    same((again, fields[b"attempts"]), (task, b"2"))
+    same(await client.xack(queue, "workers", [again]), 1)
+
+
+async def dead_letter(queue: str) -> None:
+    """A task without attempts left is found in the queue's dead-letter queue."""
+    dead = f"{queue}::dead"
+    await push(queue, ("payload", "x"), ("max_attempts", "1"))
+    [task] = await claim(queue)
+    same(await client.xdel(queue, [task]), 1)
+    same(await client.xlen(dead), 1)
+    same(list(await client.xrange(dead, MinId(), MaxId())), [task])
+    same(list(await claim(dead)), [task])
+    same(await client.xack(dead, "workers", [task]), 1)
+    same(await client.xlen(dead), 0)
+
+
+async def blocking(queue: str) -> None:
+    """A blocked worker gets nothing when its time is over, and a task when there is one."""
+    nothing(await claim(queue, block=300))
+    worker = asyncio.create_task(claim(queue, block=10_000, using=blocker))
+    await asyncio.sleep(0)  # the worker goes first
+    pushed = await push(queue, ("payload", "x"))
+    same(list(await worker), [pushed])
+    same(await client.xack(queue, "workers", [pushed]), 1)
+
+
+async def keep_the_lease(queue: str) -> None:
+    """A lease that is renewed outlives its timeout."""
+    await push(queue, ("payload", "x"), ("visibility_timeout", str(LEASE)))
+    [task] = await claim(queue)
+    same(await client.xclaim_just_id(queue, "workers", "w1", 0, [task]), [task])
+    async with heartbeat(client, queue, "w1", task, every=LEASE / 5) as lost:
+        nothing(await claim(queue, "w2", block=int(LEASE * 3 * 1000), using=blocker))
+        same(lost.is_set(), False)
+    same(await client.xack(queue, "workers", [task]), 1)
+    same(await client.xclaim_just_id(queue, "workers", "w1", 0, [task]), [])
+
+
+async def pending(queue: str) -> None:
+    """Who has which task can be seen, and another worker can take it over."""
+    await push(queue, ("payload", "x"))
+    [task] = await claim(queue)
+    same(await client.xpending(queue, "workers"), [1, task, task, [[b"w1", b"1"]]])
+    same(await claims_of(queue), [(task, b"w1", 1)])
+    await asyncio.sleep(0.01)  # it has to have been idle for the least time there is
+    taken = (await client.xautoclaim(queue, "workers", "w2", 1, "0-0"))[1]
+    same(list(taken), [task])
+    same(await claims_of(queue), [(task, b"w2", 2)])
+    same(await client.xack(queue, "workers", [task]), 1)
+
+
+async def claims_of(queue: str) -> list[tuple[bytes, bytes, int]]:
+    """Return id, worker and attempts of the claimed tasks."""
+    rows = await client.xpending_range(queue, "workers", MinId(), MaxId(), 10)
+    return [(task, worker, attempts) for task, worker, _idle, attempts in rows]
+
+
+async def transaction(queue: str) -> None:
+    """All of a transaction happens, across queues, or nothing of it."""
+    first, second = f"{queue}:a", f"{queue}:b"
+    await push(queue, ("payload", "x"))
+    [task] = await claim(queue)
+    batch = Batch(is_atomic=True)
+    batch.xadd(first, [("payload", "1")]).xadd(second, [("payload", "2")]).xack(
+        queue, "workers", [task]
+    )
+    results = await client.exec(batch, raise_on_error=True)
+    same((len(results), results[2]), (3, 1))
+    same([await client.xlen(name) for name in (queue, first, second)], [0, 1, 1])
+    await refused(first, second)
+    same([await client.xlen(name) for name in (first, second)], [1, 1])
+
+
+async def refused(first: str, second: str) -> None:
+    """Run a transaction whose second command must fail."""
+    batch = Batch(is_atomic=True)
+    batch.xadd(first, [("payload", "3")])
+    batch.xadd(second, [("x", "y")], StreamAddOptions(id="1-1"))
+    try:
+        results = await client.exec(batch, raise_on_error=True)
+    except RequestError:
+        return
+    raise AssertionError(f"got {results!r}, and not an error")
+
+
+async def inspect(queue: str) -> None:
+    """What tells about a queue goes through the client's own parsers."""
+    pushed = [await push(queue, ("payload", str(number))) for number in range(3)]
+    await client.xgroup_create(queue, "workers", "0", StreamGroupOptions(True))
+    await claim(queue)
+    about = await client.xinfo_stream(queue)
+    same((about[b"last-generated-id"], about[b"groups"]), (pushed[2], 1))
+    same(about[b"first-entry"][0], pushed[0])
+    [group] = await client.xinfo_groups(queue)
+    same((group[b"name"], group[b"pending"]), (b"workers", 1))
+    [worker] = await client.xinfo_consumers(queue, "workers")
+    same((worker[b"name"], worker[b"pending"]), (b"w1", 1))
+    same(list(await client.xrange(queue, MinId(), IdBound(pushed[2].decode()))), pushed)
+    same(list(await client.xrevrange(queue, MaxId(), MinId(), count=1)), pushed[2:])
+
+
+async def reconnect(queue: str) -> None:
+    """A client whose connection was cut goes on with a new one."""
+    cut_off, _ = await connect()
+    cut(await cut_off.client_id())
+    pushed, tries = await push_with_patience(cut_off, queue)
+    waiting = await cut_off.xlen(queue)
+    if not 1 <= waiting <= tries:
+        raise AssertionError(f"{waiting} tasks after {tries} attempts to push one")
+    tasks = list(await claim(queue, count=tries, using=cut_off))
+    same(pushed in tasks, True)
+    same(await cut_off.xack(queue, "workers", tasks), waiting)
+    await cut_off.close()
+
+
+async def push_with_patience(cut_off: Any, queue: str) -> tuple[bytes, int]:
+    """Push until it works; return the id, and how many attempts that took."""
+    for attempt in range(1, ATTEMPTS_AT_RECONNECTING + 1):
+        try:
+            return await cut_off.xadd(queue, [("payload", "x")]), attempt
+        except glide.ConnectionError:
+            pass
+    raise AssertionError("never connected again")
+
+
+SCENARIOS = {
+    "produce-and-work": produce_and_work,
+    "order-and-batch": order_and_batch,
+    "retry": retry,
+    "dead-letter": dead_letter,
+    "blocking": blocking,
+    "heartbeat": keep_the_lease,
+    "pending": pending,
+    "transaction": transaction,
+    "inspect": inspect,
+    "reconnect": reconnect,
+}
+
+if __name__ == "__main__":
+    with runner:
+        runner.run(report_async(version("valkey-glide"), SCENARIOS))
