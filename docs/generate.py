@@ -14,8 +14,10 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
+import ezra
 from ezra.sansio.commands import TABLE
 from ezra.sansio.commands.base import CommandSpec
 from ezra.sansio.connection_state import TRANSITIONS as SESSION_TRANSITIONS
@@ -23,8 +25,14 @@ from ezra.sansio.model import Status
 from ezra.sansio.queue.lifecycle import MEANINGS, TRANSITIONS, Event
 
 DOCS = Path(__file__).parent
+ROOT = Path(ezra.__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # the tests' tables of cases stand beside the package
 EXAMPLE = DOCS.parent / "examples" / "asyncio_server.py"
+CLIENTS = ROOT / "tests" / "clients"
 PART = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+QUOTE = re.compile(
+    r"(<!-- quoted: (?P<file>[\w/.-]+) (?P<marks>[\w, -]+) -->\n).*?(<!-- end -->)", re.DOTALL
+)
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -75,8 +83,11 @@ def _events(events: Iterable[Event]) -> str:
 
 FAMILIES = {
     "queue": "Tasks and queues",
+    "transactions": "Transactions",
+    "keys": "Queues as keys",
     "ezra": "EZRA's own",
     "connection": "The connection itself",
+    "server": "The server",
 }
 """The titles of the commands' families, in the order in which a reader needs them."""
 
@@ -110,6 +121,36 @@ def _reply(reply: str) -> str:
     return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
+def reply_shapes() -> str:
+    """Show each reply of the tests' table of cases, family by family."""
+    families = import_module("tests.property.commands.shape_cases").FAMILIES
+    header = ("sent", "read in RESP2", "in RESP3, where it differs")
+    return "\n".join(
+        f"### {title}: replies\n\n"
+        + table(header, ([_cell(c.line), _cell(c.resp2), _cell(c.resp3)] for c in cases))
+        for title, cases in families.items()
+    )
+
+
+def error_texts() -> str:
+    """Show each error of the tests' table of cases, with one command that is answered so."""
+    errors = import_module("tests.property.commands.error_cases").ERRORS
+    first = {(line.split()[0].upper(), text): line for line, text in reversed(errors.items())}
+    shown = [(line, text) for (_, text), line in reversed(first.items()) if len(line) < LONG_LINE]
+    return table(("sent", "read"), ([_cell(line), _cell(f"-{text}")] for line, text in shown))
+
+
+LONG_LINE = 100
+"""Characters of a command that was sent for its length; the list of replies says it shorter."""
+
+
+def _cell(text: str) -> str:
+    """Show a text as code within a table's cell."""
+    quote_ = "``" if "`" in text else "`"
+    inner = text.strip().replace("|", "\\|")
+    return f"{quote_}{inner}{quote_}" if inner else ""
+
+
 def session_transitions() -> str:
     """List every legal step of a connection."""
     rows = (
@@ -134,11 +175,39 @@ def excerpt(name: str) -> str:
     return "```py\n" + textwrap.dedent("\n".join(found[name])) + "\n```\n"
 
 
+PASSAGE = re.compile(
+    r"^[^\n]*\[(?P<mark>\w+)\][^\n]*\n(?P<text>.*?)^[^\n]*\[/(?P=mark)\]", re.DOTALL | re.MULTILINE
+)
+LANGUAGES = {".py": "python", ".mjs": "js", ".rb": "ruby", ".pl": "perl"}
+"""What Markdown calls a language where its files have another suffix."""
+
+
+def quote(name: str, marks: str) -> str:
+    """Quote the marked passages of a client's program: from `[mark]` to `[/mark]` in its comments.
+
+    Args:
+        name: the file, below tests/clients.
+        marks: what its passages are called, with commas between them.
+
+    Raises:
+        KeyError: the file has no such passage.
+    """
+    path = CLIENTS / name
+    found = {
+        passage["mark"]: textwrap.dedent(passage["text"]).strip("\n")
+        for passage in PASSAGE.finditer(path.read_text())
+    }
+    passages = [found[mark] for mark in marks.split(", ")]
+    return f"```{LANGUAGES.get(path.suffix, path.suffix[1:])}\n" + "\n\n".join(passages) + "\n```\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "lifecycle-diagram": lifecycle_diagram,
     "lifecycle-transitions": lifecycle_transitions,
     "lifecycle-by-status": lifecycle_by_status,
     "commands": command_list,
+    "reply-shapes": reply_shapes,
+    "error-texts": error_texts,
     "session-transitions": session_transitions,
     "example-turn": partial(excerpt, "_turn"),
     "example-wait": partial(excerpt, "_wait"),
@@ -155,7 +224,8 @@ def render(page: str) -> str:
     Raises:
         KeyError: the page names a part that nobody generates.
     """
-    return PART.sub(lambda m: f"{m[1]}\n{PARTS[m['name']]()}\n{m[3]}", page)
+    page = PART.sub(lambda m: f"{m[1]}\n{PARTS[m['name']]()}\n{m[3]}", page)
+    return QUOTE.sub(lambda m: f"{m[1]}\n{quote(m['file'], m['marks'])}\n{m[4]}", page)
 
 
 def main() -> int:

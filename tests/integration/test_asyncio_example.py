@@ -266,7 +266,6 @@ def test_what_is_wrong_is_an_error_and_the_connection_goes_on(play: Play) -> Non
             "requires the key to exist": "XGROUP CREATE q g $",
             "no such key": "XINFO STREAM q",
             "invalid delay": "XADD q * payload x delay soon",
-            "not served by this example": "EZRA.QUEUE LIST",
         }.items():
             with pytest.raises(ResponseError, match=error):
                 await client.execute_command(*wrong.split())

@@ -254,3 +254,50 @@ def test_blocked_count_takes_all_that_one_commit_brings(server: LocalServer) -> 
     server.client().push("q", "hello")
     [[_, entries]] = worker.reply()
     assert len(entries) == 1
+
+
+def test_a_wait_keeps_its_deadline_when_another_is_served(
+    timed_server: LocalServer, clock: FakeClock
+) -> None:
+    """A task that another worker takes first does not begin anybody's BLOCK anew."""
+    first, second = timed_server.client(), timed_server.client()
+    first.send_pop("q")
+    timed_server.until_blocked(1)
+    second.send_pop("q", block=1500)
+    timed_server.until_blocked(2)
+    clock.advance(SECOND)
+    timed_server.client().push("q", "hello")
+    assert first.popped() is not None
+    clock.advance(SECOND // 2 - 1)
+    timed_server.engine.sweep()
+    assert timed_server.blocked == 1
+    clock.advance(1)
+    assert second.popped() is None
+
+
+def test_a_wait_with_claim_takes_idle_tasks_first(
+    timed_server: LocalServer, clock: FakeClock
+) -> None:
+    """XREADGROUP CLAIM BLOCK takes over what lies idle at once, and only else waits."""
+    holder, worker = timed_server.client(), timed_server.client()
+    pushed = holder.push("q", "hello")
+    assert holder.pop("q") is not None
+    claim = ("XREADGROUP", "GROUP", "g", "other", "BLOCK", 0, "CLAIM", 100, "STREAMS", "q", ">")
+    clock.advance(SECOND)
+    worker.send(*claim)
+    [[_, [[number, fields, idle, deliveries]]]] = worker.reply()
+    assert (number, idle, deliveries) == (pushed, 1000, 1)
+    assert b"hello" in fields
+    worker.send(*claim)
+    timed_server.until_blocked(1)
+    fresh = holder.push("q", "new")
+    [[_, [[number, _, idle, deliveries]]]] = worker.reply()
+    assert (number, idle, deliveries) == (fresh, 0, 0)
+
+
+@pytest.mark.parametrize("line", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"POST / HTTP/1.1\r\n\r\n"])
+def test_a_browser_is_left_without_a_word(server: LocalServer, line: bytes) -> None:
+    """As Redis does: the connection closes, and nobody is told what EZRA is."""
+    client = server.client()
+    client.send_bytes(line)
+    assert client.is_closed()

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ezra.cli import OPTIONS, make_parser
+from ezra.sansio.commands.fields import DEDUP_OPTIONS
 from ezra.sansio.commands.fields import OPTIONS as TASK_OPTIONS
 from tests.integration.raw_client import PATIENCE, RawClient
 from tests.integration.server_process import ServerProcess, environment
@@ -29,6 +30,8 @@ PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.g
 
 FENCED = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
 MARKED = re.compile(r"^<!-- example: ([\w-]+) -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+QUOTED = re.compile(r"^<!-- quoted: .*?^<!-- end -->$", re.DOTALL | re.MULTILINE)
+"""What is quoted from a client's program, which runs as a whole in tests of its own."""
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 LINK = re.compile(r"\[[^\]]*\]\((?P<page>[^)#\s]*)(?:#(?P<heading>[^)\s]*))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
@@ -98,8 +101,9 @@ def test_drift_is_noticed_and_written_over(
 @each_page
 def test_a_generated_part_has_an_end(page: Path) -> None:
     """Else the generator would not see it, and it could drift unnoticed."""
-    marks = re.findall(r"<!-- (generated|end)\b", page.read_text())
-    assert marks == ["generated", "end"] * (len(marks) // 2)
+    marks = re.findall(r"<!-- (generated|quoted|end)\b", page.read_text())
+    assert marks[1::2] == ["end"] * (len(marks) // 2)
+    assert "end" not in marks[::2]
 
 
 # -- What can be run -------------------------------------------------------------------------------
@@ -111,7 +115,9 @@ def test_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "__main__"}
     text = page.read_text()
-    ran_elsewhere = {code for _, code in MARKED.findall(text)}
+    ran_elsewhere = {code for _, code in MARKED.findall(text)} | {
+        code for quoted in QUOTED.findall(text) for _, code in blocks(quoted, "python")
+    }
     for line, code in blocks(text, "python"):
         if code not in ran_elsewhere:
             exec(compile("\n" * (line - 1) + code, page, "exec"), names)  # noqa: S102 - our own docs
@@ -259,4 +265,4 @@ def test_every_option_of_a_task_is_documented() -> None:
     page = prose(ROOT / "docs" / "protocol.md")
     section = page.split("\n## The fields of a task\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
-    assert sorted(rows) == sorted(option.name for option in TASK_OPTIONS)
+    assert sorted(rows) == sorted(option.name for option in (*TASK_OPTIONS, *DEDUP_OPTIONS))

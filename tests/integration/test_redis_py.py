@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.integration.local_server import LocalServer
+from tests.integration.waiting import until
 
 
 @pytest.fixture(params=[2, 3])
@@ -109,9 +110,8 @@ def test_a_client_that_retries_its_block_gets_one_task_once(
     worker = threading.Thread(target=work)
     worker.start()
     server.until_blocked(1)
-    seen = {id(handler) for handler in server.server._handlers.values()}
-    while {id(handler) for handler in server.server._handlers.values()} <= seen:
-        threading.Event().wait(0.01)
+    [first] = server.server._clients.sessions()
+    until(lambda: server.server._clients.of(first) is None, "the worker's next connection")
     with connect(server, 2) as producer:
         producer.xadd("emails", {"payload": "hello"})
     worker.join()
@@ -132,14 +132,20 @@ def test_pipelines(client: Any) -> None:
     assert client.xack("emails", "workers", *ids) == 100
 
 
-def test_a_pipeline_in_a_transaction_raises_though_its_commands_were_done(client: Any) -> None:
-    """redis-py's default wraps them in MULTI and EXEC, which there are not, as the docs warn."""
+def test_a_pipeline_is_a_transaction(client: Any) -> None:
+    """redis-py's default wraps it in MULTI and EXEC: all of it is done, or nothing."""
     with client.pipeline() as pipeline:
         pipeline.xadd("emails", {"payload": "hello"})
-        with pytest.raises(redis.ResponseError, match="unknown command 'EXEC'"):
+        pipeline.xadd("letters", {"payload": "hello"})
+        pipeline.xlen("emails")
+        *_, length = pipeline.execute()
+    assert length == 1
+    with client.pipeline() as pipeline:
+        pipeline.xadd("emails", {"payload": "again"})
+        pipeline.xadd("letters", {"payload": "again"}, id="1-1")
+        with pytest.raises(redis.exceptions.ExecAbortError, match="rolled back"):
             pipeline.execute()
-    assert client.xlen("emails") == 1
-    assert client.ping()
+    assert (client.xlen("emails"), client.xlen("letters")) == (1, 1)
 
 
 def test_a_worker_that_starts_anew_reads_all_that_it_had(client: Any) -> None:

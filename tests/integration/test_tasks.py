@@ -61,11 +61,11 @@ def test_the_pipeline_sees_its_own_writes(client: RawClient) -> None:
 
 
 def test_xack_and_xdel_take_several_ids(client: RawClient) -> None:
-    """One XACK acks many tasks, one XDEL nacks many; each answers how many it was."""
+    """One XACK acks many tasks, one XDEL nacks many; each answers how many, XDEL also the done."""
     ids = [client.push("q", n) for n in range(4)]
     pop_many(client, 4, "q")
     assert client.call("XACK", "q", "g", ids[0], ids[1], "5-5") == 2
-    assert client.call("XDEL", "q", ids[2], ids[3], ids[0]) == 2
+    assert client.call("XDEL", "q", ids[2], ids[3], ids[0], "5-5") == 3
     assert client.call("XLEN", "q") == 2
 
 
@@ -280,3 +280,28 @@ def test_xgroup_create_and_xinfo(client: RawClient) -> None:
     info = client.call("XINFO", "STREAM", "q")
     books = dict(zip(info[::2], info[1::2], strict=True))
     assert (books[b"length"], books[b"groups"]) == (1, 1)
+
+
+def test_a_task_that_is_done_is_never_queued_again(server: LocalServer) -> None:
+    """XACK and then XDEL, as frameworks finish a task, also in one transaction."""
+    client = server.client()
+    for transaction in (False, True):
+        pushed = client.push("q", "x")
+        assert client.pop("q") is not None
+        if transaction:
+            client.call("MULTI")
+        replies = [client.call("XACK", "q", "g", pushed), client.call("XDEL", "q", pushed)]
+        if transaction:
+            replies = client.call("EXEC")
+        assert replies == [1, 1]
+        assert client.call("XLEN", "q") == 0
+        assert client.pop("q") is None
+
+
+def test_one_invalid_id_acks_none(server: LocalServer) -> None:
+    """XACK of a good id and a malformed one is an error, and the good one is still in flight."""
+    client = server.client()
+    pushed = client.push("q", "x")
+    assert client.pop("q") is not None
+    assert "Invalid stream ID" in client.error("XACK", "q", "g", pushed, "nonsense")
+    assert client.call("XACK", "q", "g", pushed) == 1

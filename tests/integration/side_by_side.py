@@ -1,0 +1,49 @@
+"""An EZRA and a real Redis, side by side for as long as a module's tests run."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from ezra.sansio.model import SECOND, Defaults
+from ezra.threaded.clock import SystemClock
+from ezra.threaded.settings import MEMORY, Settings
+from tests.integration.local_server import LocalServer
+from tests.integration.pair import Pair
+from tests.integration.redis_process import RedisProcess
+
+PATIENT = Settings(
+    data_dir=MEMORY,
+    port=0,
+    defaults=Defaults(visibility_timeout=24 * 3600 * SECOND, max_attempts=1_000_000),
+)
+"""No lease lapses, as none does in Redis, and no task dies."""
+
+
+class Servers:
+    """Both of them."""
+
+    def __init__(self, ezra: LocalServer, redis: RedisProcess) -> None:
+        self._ezra = ezra
+        self._redis = redis
+        self.numbers = itertools.count(1)
+        """Ids grow over all queues of an EZRA server, so all examples share one count."""
+        self.names = itertools.count(1)
+
+    def pair(self) -> Pair:
+        """Connect to both."""
+        return Pair(lambda: socket.create_connection(self._ezra.address), self._redis.connect)
+
+
+@contextmanager
+def side_by_side() -> Iterator[Servers]:
+    """Start both, and end them."""
+    with ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="redis-"))
+        redis = stack.enter_context(RedisProcess(Path(directory)))
+        ezra = stack.enter_context(LocalServer(PATIENT, SystemClock()))
+        yield Servers(ezra, redis)
