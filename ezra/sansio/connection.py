@@ -209,7 +209,7 @@ class Connection:
         except CommandError as error:
             return BadCommand(error)
         self._session.command = command.SPEC.name
-        return command
+        return command.adapted(self._session)
 
     def _reply(self, request: Read, result: object) -> bytes:
         """Return the reply, which may be silence, and note what comes with it."""

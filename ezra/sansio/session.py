@@ -34,6 +34,11 @@ class ServerIdentity:
         return major * 10_000 + minor * 100 + patch
 
 
+STRICT_LIBRARIES = ("go-redis",)
+"""Names of libraries that take a whole reply for an error if it has a field that Redis' does not
+have. They say who they are when they connect (CLIENT SETINFO LIB-NAME)."""
+
+
 class Replies(enum.Enum):
     """Which replies a client wants to hear, in the words of CLIENT REPLY."""
 
@@ -94,6 +99,11 @@ class Session:
     """When it last sent something."""
     blocked: bool = False
     """Whether it waits for a task."""
+
+    @property
+    def strict(self) -> bool:
+        """Whether its library wants Redis' fields and no others."""
+        return self.lib_name.startswith(STRICT_LIBRARIES)
 
     def reset(self) -> None:
         """Forget all that the client has said about itself, as RESET wants it."""

@@ -130,6 +130,8 @@ class Transaction:
         """Keep the command until EXEC, if it may stand in a transaction and there is room."""
         if NOT_IN_A_TRANSACTION in command.SPEC.flags:
             return _refusal(Text.NOT_IN_TRANSACTION), Input.BAD
+        if command.wrong:
+            return _refusal(command.wrong), Input.BAD
         size = sum(map(len, words)) + WORD_COST * len(words)
         if len(self._commands) >= MAX_COMMANDS or self._bytes + size > MAX_BYTES:
             text = Text.TOO_LONG_TRANSACTION.format(commands=MAX_COMMANDS, size=MAX_BYTES)

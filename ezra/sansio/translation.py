@@ -44,7 +44,9 @@ from ezra.sansio.commands import (
     XRange,
     XReadGroup,
     XTrim,
+    ZCount,
 )
+from ezra.sansio.errors import Text
 from ezra.sansio.model import FOREVER
 from ezra.sansio.queue import looks
 from ezra.sansio.queue.looks import Look
@@ -217,9 +219,11 @@ def _at_keys(command: Command[Any]) -> Look | None:
     look: Look | None = None
     match command:
         case Del((), dead):
-            look = looks.Exists(dead)
+            look = looks.Exists(dead, command.refusal)
         case Exists(addresses):
             look = looks.Exists(addresses)
+        case ZCount(address):
+            look = looks.Exists((address,), Text.WRONG_TYPE)
         case KeyFact(address):
             look = looks.Exists((address,))
         case Scan(after, _, count):

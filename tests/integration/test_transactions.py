@@ -170,3 +170,29 @@ def test_reset_and_quit_in_a_transaction(server: LocalServer) -> None:
     assert client.replies(4) == [b"OK", b"QUEUED", b"RESET", b"OK"]
     assert client.is_closed()
     assert server.client().call("XLEN", "q") == 0
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        ("DEL", "q::dead"),
+        ("DEL", "q"),
+        ("ZCOUNT", "q", 0, 1),
+        ("XINFO", "STREAM", "none"),
+        ("XNACK", "q", "g", "1-1"),
+        ("XPENDING", "q", "none"),
+        ("XGROUP", "CREATE", "none", "g", 0),
+        ("XADD", "q", "0-2", "a", "1"),
+    ],
+)
+def test_whatever_fails_rolls_back(server: LocalServer, failing: tuple[Word, ...]) -> None:
+    """A command that only looks no less than one that changes something."""
+    client = server.client()
+    client.push("q", "x", "max_attempts", 1)
+    task = client.pop("q")
+    assert task is not None
+    assert client.call("XDEL", "q", task.id) == 1
+    client.send_bytes(b"".join(encode(*one) for one in [("MULTI",), push("q"), failing]))
+    client.replies(3)
+    assert client.error("EXEC").startswith("EXECABORT Transaction rolled back")
+    assert [client.call("XLEN", "q"), client.call("XLEN", "q::dead")] == [0, 1]

@@ -261,3 +261,11 @@ def test_the_session_tells_the_last_command() -> None:
         _ask(machine, line)
         seen.append(_session(machine).command)
     assert seen == ["PING", "CLIENT GETNAME", "CLIENT GETNAME", "MULTI", "XLEN"]
+
+
+@pytest.mark.parametrize("line", ["XCLAIM q g w x 1-1", "XINFO STREAM q bad"])
+def test_what_would_fail_is_refused_before_it_is_too_late(line: str) -> None:
+    """Also a command that otherwise asks first whether there is such a queue or group."""
+    events = _ask(connection(), "MULTI", line, "EXEC")
+    assert isinstance(events[1], BadCommand)
+    assert _error(events[2]) == ABORT

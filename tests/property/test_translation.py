@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ezra.sansio.commands import TABLE, ConnectionCommand, Exec, ServerCommand, parse
+from ezra.sansio.errors import Text
 from ezra.sansio.model import (
     FOREVER,
     MAX_ID,
@@ -130,7 +131,11 @@ LOOKS: list[tuple[str, Look]] = [
     ("XGROUP SETID q g $", looks.FindGroup("q", "g")),
     ("EZRA.QUEUE GET q", looks.Info("q")),
     ("EZRA.QUEUE LIST", looks.Infos()),
-    ("DEL q::dead", looks.Exists((DEAD,))),
+    (
+        "DEL q::dead",
+        looks.Exists((DEAD,), Text.DELETE_DEAD.format(name="q::dead", queue="q")),
+    ),
+    ("ZCOUNT q 0 1", looks.Exists((Q,), Text.WRONG_TYPE)),
     ("EXISTS q q::dead", looks.Exists((Q, DEAD))),
     ("SCAN 7 COUNT 3", looks.Names(7, 3)),
     ("RANDOMKEY", looks.Names(count=1)),
@@ -147,7 +152,6 @@ LOOKS: list[tuple[str, Look]] = [
             "OBJECT ENCODING q",
             "OBJECT IDLETIME q",
             "MEMORY USAGE q",
-            "ZCOUNT q 0 1",
         )
     ],
 ]

@@ -88,6 +88,19 @@ class Command(ABC, Generic[ResultT_contra]):
         """Whether its reply must be sent before the next command may be looked at."""
         return False
 
+    @property
+    def wrong(self) -> str:
+        """The error that it is answered with, unless what it names is missing; empty when well.
+
+        Redis looks for a key before it reads on, so such a command is carried out as a question. In
+        a transaction, which must not fail when it is too late, it is refused at once.
+        """
+        return ""
+
+    def adapted(self, session: Session) -> Self:  # noqa: ARG002 - for subclasses
+        """Return the command as this client can bear its answer; most clients bear any."""
+        return self
+
     def handed_out(self, result: ResultT_contra) -> tuple[Delivery, ...]:  # noqa: ARG002 - for subclasses
         """Return the tasks that the reply hands to the worker: released if it cannot be sent."""
         return ()

@@ -37,17 +37,13 @@ def short_books(info: QueueInfo, *, dead: bool) -> Pairs:
     )
 
 
-def full_books(details: QueueDetails, *, dead: bool) -> Map:
-    """Return what FULL answers for a queue, or for its dead-letter queue."""
-    info = details.info
+def full_books(details: QueueDetails, *, dead: bool) -> Pairs:
+    """Return Redis' nine fields with FULL, for a queue or for its dead-letter queue."""
     shown = () if dead else details.entries
-    return Map(
-        (
-            *_common_books(info, dead=dead),
-            (b"entries", entries(shown)),
-            (b"groups", tuple([_group(details, group) for group in details.groups])),
-            *where_tasks_stand(info),
-        )
+    return (
+        *_common_books(details.info, dead=dead),
+        (b"entries", entries(shown)),
+        (b"groups", tuple([_group(details, group) for group in details.groups])),
     )
 
 

@@ -9,7 +9,7 @@ and in Redis' order; EZRA's own stand behind them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from ezra.sansio.commands.arguments import Words, address, integer, text
@@ -28,6 +28,7 @@ from ezra.sansio.model import (
     wire_id,
 )
 from ezra.sansio.resp.values import Map, SimpleError, Value
+from ezra.sansio.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ class XInfoStream(Command[QueueInfo | QueueDetails | int]):
     """FULL: how many tasks, and how many in flight, to show; None without FULL."""
     wrong: str = ""
     """The error for a queue that exists; empty when all is well."""
+    plain: bool = False
+    """Whether to leave out EZRA's own fields."""
 
     SPEC: ClassVar = CommandSpec(
         name="XINFO STREAM",
@@ -111,8 +114,14 @@ class XInfoStream(Command[QueueInfo | QueueDetails | int]):
         if isinstance(result, int):
             return SimpleError(self.wrong if result else Text.NO_SUCH_KEY)
         if isinstance(result, QueueDetails):
-            return full_books(result, dead=self.address.dead)
-        return Map((*short_books(result, dead=self.address.dead), *where_tasks_stand(result)))
+            books, info = full_books(result, dead=self.address.dead), result.info
+        else:
+            books, info = short_books(result, dead=self.address.dead), result
+        return Map(books if self.plain else (*books, *where_tasks_stand(info)))
+
+    def adapted(self, session: Session) -> Self:
+        """Without EZRA's own fields for those who would refuse them."""
+        return replace(self, plain=True) if session.strict else self
 
 
 def _full_count(words: Words) -> int:

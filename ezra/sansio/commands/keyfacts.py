@@ -19,7 +19,7 @@ from ezra.sansio.commands.base import Command, CommandSpec
 from ezra.sansio.commands.fixed import HelpCommand
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import Address
-from ezra.sansio.resp.values import SimpleError, SimpleString, Value
+from ezra.sansio.resp.values import SimpleString, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +225,8 @@ class ZCount(KeyFact):
         return cls(address(arguments[0]))
 
     def reply(self, result: int, protocol: int) -> Value:
-        """0, or that a queue is something else."""
-        return SimpleError(Text.WRONG_TYPE) if result else 0
+        """None: that a queue is something else was an error."""
+        return 0
 
 
 _BOUND = re.compile(rb"\(?[+-]?(inf|(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)", re.IGNORECASE)

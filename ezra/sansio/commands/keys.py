@@ -17,7 +17,7 @@ from ezra.sansio.commands.glob import check_pattern, matcher
 from ezra.sansio.commands.ranges import MAX_RANGE
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import FOREVER, Address, QueueName
-from ezra.sansio.resp.values import SimpleError, Value
+from ezra.sansio.resp.values import Value
 
 KIND = b"stream"
 """What every key is."""
@@ -65,9 +65,14 @@ class Del(Command[int]):
             raise CommandError(_refusal(dead[0]))
         return cls(queues, dead)
 
+    @property
+    def refusal(self) -> str:
+        """Why dead-letter queues with something in them are not removed by themselves."""
+        return _refusal(self.dead[0])
+
     def reply(self, result: int, protocol: int) -> Value:
         """The number of queues."""
-        return SimpleError(_refusal(self.dead[0])) if self.dead and result else result
+        return result
 
 
 def _refusal(key: Address) -> str:

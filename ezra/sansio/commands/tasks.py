@@ -92,7 +92,7 @@ class XAdd(Command[int | None]):
         The task would never be wanted: whoever sends it deletes it with the next command, which is
         a nack here. The id is answered as if it had been pushed.
         """
-        return self.create and self.task == _STAND_IN
+        return self.task.id == _STAND_IN.id and self.create and self.task == _STAND_IN
 
     @classmethod
     def parse(cls, arguments: Sequence[bytes]) -> Self:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ezra.sansio.errors import CommandError
 from ezra.sansio.model import (
     MAX_ID,
     Address,
@@ -38,6 +39,14 @@ class Exists:
     """
 
     addresses: tuple[Address, ...]
+    refusal: str = ""
+    """The text of the `CommandError` to raise if there are any; empty raises none."""
+
+    def answer(self, found: int) -> int:
+        """Return how many there are; raises the `CommandError` if there must not be any."""
+        if found and self.refusal:
+            raise CommandError(self.refusal)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

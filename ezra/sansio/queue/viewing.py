@@ -65,7 +65,7 @@ def _of_queues(state: State, look: OnQueues) -> Answer:
         case Length():
             return _length(state, look)
         case Exists():
-            return sum(_exists(state, address) for address in look.addresses)
+            return look.answer(sum(_exists(state, address) for address in look.addresses))
         case Names():
             return _names(state, look)
         case Info():

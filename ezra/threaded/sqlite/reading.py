@@ -10,6 +10,7 @@ from typing import assert_never
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import (
     MAX_ID,
+    Address,
     Entry,
     GroupDetails,
     GroupInfo,
@@ -89,14 +90,18 @@ def answer(view: View, look: Look) -> Answer:
 # -- Queues ----------------------------------------------------------------------------------------
 
 
+def _exists(view: View, address: Address) -> bool:
+    lengths = _length(view, address.queue)
+    return lengths is not None and (not address.dead or lengths[1] > 0)
+
+
 def _on_queues(view: View, look: OnQueues) -> Answer:
     match look:
         case Length():
             waiting, dead = _length(view, look.address.queue) or (0, 0)
             return dead if look.address.dead else waiting
         case Exists():
-            found = ((each.dead, _length(view, each.queue)) for each in look.addresses)
-            return sum(length is not None and (not dead or length[1] > 0) for dead, length in found)
+            return look.answer(sum(_exists(view, address) for address in look.addresses))
         case Names():
             rows = view.rows(statements.NAMES, look.after, _limit(look.count))
             return tuple(QueueName(number, name, dead == 1) for number, name, dead in rows)

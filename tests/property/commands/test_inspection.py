@@ -12,7 +12,8 @@ import pytest
 from ezra.sansio.commands import XInfoConsumers, XInfoGroups, XInfoStream, XLen, parse
 from ezra.sansio.model import Address, WorkerInfo
 from ezra.sansio.resp.values import Map
-from tests.property.commands.books import BUSY, NOW
+from ezra.sansio.session import ServerIdentity, Session
+from tests.property.commands.books import BUSY, DETAILS, NOW
 from tests.property.wire import split
 
 Q = Address("q")
@@ -66,3 +67,18 @@ def test_nobody_is_idle_for_less_than_no_time() -> None:
     worker = WorkerInfo("ann", 0, NOW + 5_000, NOW + 5_000)
     [value] = XInfoConsumers(Q, "g").reply((NOW, (worker,)), 3)  # type: ignore[misc] # an array
     assert value == Map(((b"name", b"ann"), (b"pending", 0), (b"idle", 0), (b"inactive", 0)))
+
+
+@pytest.mark.parametrize("options", ["", "FULL"])
+def test_a_strict_library_gets_redis_fields_only(options: str) -> None:
+    """It would take one that it does not know for an error."""
+    command = parse(split(f"XINFO STREAM q {options}"))
+    session = Session(1, ServerIdentity("0.1.0"), lib_name="go-redis(,go1.23)")
+    strict = command.adapted(session)
+    assert command.adapted(Session(2, ServerIdentity("0.1.0"), lib_name="redis-py")) is command
+    result = DETAILS if options else BUSY
+    ours, plain = command.reply(result, 3), strict.reply(result, 3)
+    assert isinstance(ours, Map)
+    assert isinstance(plain, Map)
+    assert plain.pairs == ours.pairs[:-6]
+    assert ours.pairs[-6][0] == b"available"

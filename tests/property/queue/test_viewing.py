@@ -141,6 +141,9 @@ def test_what_exists() -> None:
     assert story.see(0, Exists((Q, DEAD))) == 2
     assert story.claim(0, DEAD) == dead
     assert story.see(0, Exists((DEAD,))) == 0
+    assert story.see(0, Exists((DEAD,), "ERR not to be")) == 0
+    with pytest.raises(CommandError, match="ERR not to be"):
+        story.see(0, Exists((Q,), "ERR not to be"))
 
 
 def test_the_names_of_queues_come_in_the_order_of_their_making() -> None:
