@@ -198,7 +198,8 @@ def quote(name: str, marks: str) -> str:
         for passage in PASSAGE.finditer(path.read_text())
     }
     passages = [found[mark] for mark in marks.split(", ")]
-    return f"```{LANGUAGES.get(path.suffix, path.suffix[1:])}\n" + "\n\n".join(passages) + "\n```\n"
+    gap = "\n\n\n" if path.suffix == ".py" else "\n\n"
+    return f"```{LANGUAGES.get(path.suffix, path.suffix[1:])}\n" + gap.join(passages) + "\n```\n"
 
 
 PARTS: dict[str, Callable[[], str]] = {
