@@ -72,7 +72,8 @@ class Client:
     """What the table and `--only` call it; no other has this name."""
 
     version: str
-    """Its exact version, which its program has to report. Of what Debian brings: Debian 12's."""
+    """Its version, which its program has to report: exact where the registry keeps it for ever,
+    with `*` in it where Debian brings whichever it has."""
 
     language: str
 

@@ -34,7 +34,7 @@ NEWER_HIREDIS = tuple(
 RUBY = (
     Client(
         name="redis-rb-4",
-        version="4.8.0",
+        version="?.*",
         language="Ruby",
         program="ruby/redis_rb.rb",
         command=("ruby", "{program}"),
@@ -44,7 +44,7 @@ RUBY = (
     ),
     Client(
         name="redis-rb-4-hiredis",
-        version="4.8.0",
+        version="?.*",
         language="Ruby",
         program="ruby/redis_rb.rb",
         command=("ruby", "-r", "redis/connection/hiredis", "{program}"),
@@ -53,7 +53,7 @@ RUBY = (
     ),
     Client(
         name="redis-rb-5",
-        version="5.3.0",
+        version="5.*",
         language="Ruby",
         program="ruby/redis_rb.rb",
         command=("ruby", "{program}"),
@@ -67,7 +67,7 @@ RUBY = (
     ),
     Client(
         name="redis-rb-6",
-        version="6.0.0",
+        version="6.*",
         language="Ruby",
         program="ruby/redis_rb.rb",
         command=("ruby", "{program}"),
@@ -84,7 +84,7 @@ RUBY = (
 PHP = (
     Client(
         name="phpredis",
-        version="5.3.7",
+        version="?.*",
         language="PHP",
         program="php/phpredis.php",
         command=("php", "{program}"),
@@ -94,7 +94,7 @@ PHP = (
     ),
     Client(
         name="predis-1",
-        version="1.1.10",
+        version="?.*",
         language="PHP",
         program="php/predis.php",
         command=("php", "{program}"),
@@ -104,7 +104,7 @@ PHP = (
     ),
     Client(
         name="predis-2",
-        version="2.4.0",
+        version="2.*",
         language="PHP",
         program="php/predis.php",
         command=("php", "-d", "include_path={home}/usr/share/php", "{program}"),
@@ -116,7 +116,7 @@ PHP = (
 PERL = (
     Client(
         name="perl-redis",
-        version="2.000",
+        version="?.*",
         language="Perl",
         program="perl/redis.pl",
         command=("perl", "{program}", "Redis"),
@@ -126,7 +126,7 @@ PERL = (
     ),
     Client(
         name="perl-redis-fast",
-        version="0.34",
+        version="0.*",
         language="Perl",
         program="perl/redis.pl",
         command=("perl", "{program}", "Redis::Fast"),
@@ -147,16 +147,16 @@ GO = tuple(
         folder="go",
     )
     for name, version, binary, protocols in (
-        ("go-redis-9", "9.17.2", "goredis", (2, 3)),
-        ("go-redis-5", "5.2.9", "goredis5", (2,)),
-        ("redigo", "1.9.2", "redigo", (2,)),
+        ("go-redis-9", "9.*", "goredis", (2, 3)),
+        ("go-redis-5", "5.*", "goredis5", (2,)),
+        ("redigo", "1.*", "redigo", (2,)),
     )
 )
 
 C = (
     Client(
         name="hiredis-0.14",
-        version="0.14.1",
+        version="0.*",
         language="C",
         program="c/hiredis.c",
         command=("{home}/program",),
@@ -168,7 +168,7 @@ C = (
     ),
     Client(
         name="hiredis-1",
-        version="1.0.3",
+        version="1.*",
         language="C",
         program="c/hiredis.c",
         command=("{home}/program",),
@@ -184,7 +184,7 @@ C = (
 REST = (
     Client(
         name="redis-lua",
-        version="2.0.5-dev",
+        version="2.*",
         language="Lua",
         program="lua/redis_lua.lua",
         command=("lua5.1", "{program}"),
@@ -194,7 +194,7 @@ REST = (
     ),
     Client(
         name="redis.tcl",
-        version="7.0.15",
+        version="?.*",
         language="Tcl",
         program="tcl/redis_tcl.tcl",
         command=("tclsh", "{program}"),
@@ -202,7 +202,7 @@ REST = (
     ),
     Client(
         name="eredis",
-        version="1.2.0",
+        version="1.*",
         language="Erlang",
         program="erlang/eredis.escript",
         command=("escript", "{program}"),
@@ -211,7 +211,7 @@ REST = (
     ),
     Client(
         name="redis-cli",
-        version="7.0.15",
+        version="?.*",
         language="shell",
         program="cli/redis_cli.sh",
         command=("sh", "{program}"),
