@@ -132,6 +132,7 @@ PERL = (
         command=("perl", "{program}", "Redis::Fast"),
         install=(Apt(("perl", "libredis-fast-perl")),),
         protocols=(2,),
+        quick=True,
     ),
 )
 

@@ -37,7 +37,7 @@ def _redis_py(version: str, *, protocols: tuple[int, ...] = (2, 3)) -> tuple[Cli
     """Return redis-py at a version: sync and asyncio, with Python's parser and with hiredis."""
     name = f"redis-py-{version.partition('.')[0]}"
     plain, faster = (f"redis=={version}",), (f"redis=={version}", HIREDIS)
-    quick = version.startswith("8.")
+    quick = version.startswith(("4.", "8."))  # the oldest and the newest
     return (
         _python(name, version, "redis_py", *plain, protocols=protocols, quick=quick),
         _python(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from ezra.threaded.clock import SystemClock
 from ezra.threaded.settings import MEMORY, Settings
 from tests.integration.local_server import LocalServer
 from tests.property.fake_clock import FakeClock
+
+# What a shell starts in the background ignores Ctrl-C, and so would everything that we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["memory", "sqlite"])

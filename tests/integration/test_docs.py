@@ -152,6 +152,25 @@ def test_a_newcomer_sees_the_readmes_task_processed(
         assert client.call("XLEN", "emails") == 1  # the one with a delay
 
 
+@pytest.mark.parametrize(
+    ("example", "left"),
+    [("heartbeat", {"films": 0}), ("transaction", {"invoices": 1, "emails": 1})],
+)
+def test_what_else_the_readme_shows_runs_to_its_end(
+    example: str, left: dict[str, int], tmp_path: Path
+) -> None:
+    """As the README has it, but for the port; then so many tasks wait, and none is in flight."""
+    program = tmp_path / "shown.py"
+    with ServerProcess(tmp_path / "data") as server, server.client() as client:
+        code = dict(MARKED.findall(README.read_text()))[example]
+        program.write_text(code.replace("port=42002", f"port={server.address[1]}"))
+        variables = environment({"PYTHONWARNINGS": "error"})
+        line = [sys.executable, str(program)]
+        subprocess.run(line, env=variables, check=True, capture_output=True, timeout=PATIENCE)
+        assert {queue: client.call("XLEN", queue) for queue in left} == left
+        assert not any(books(client, queue)[b"in-flight"] for queue in left)
+
+
 def books(client: RawClient, queue: str) -> dict[bytes, object]:
     """Return XINFO STREAM's fields."""
     fields = client.call("XINFO", "STREAM", queue)

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import random
 import select
+import threading
+import time
+from typing import Any
 
 import pytest
+import redis
 
 from tests.integration.local_server import LocalServer
 from tests.integration.raw_client import RawClient
@@ -66,3 +70,44 @@ def test_who_closes_and_asks_again_loses_nothing(server: LocalServer) -> None:
 def test_the_same_for_a_long_time(server: LocalServer) -> None:
     """As many times as a worker does it in hours."""
     ask_and_leave(server, 5_000)
+
+
+MINUTE = 60.0
+"""Seconds: a dozen of redis-py's time-outs, and once its patience with all of them."""
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+def test_redis_py_as_it_comes_for_a_minute(server: LocalServer) -> None:
+    """redis-py 8 with its own five seconds and BLOCK 0: every task once, and no waiter left."""
+    received: list[tuple[bytes, bytes]] = []
+
+    def work() -> None:
+        client = redis.Redis(*server.address)
+        while True:
+            try:
+                reply: Any = client.xreadgroup("g", "w", {"q": ">"}, block=0)
+            except redis.TimeoutError:
+                continue  # it has asked eleven times
+            [(_, [(number, fields)])] = reply
+            assert client.xack("q", "g", number) == 1
+            if fields[b"payload"] == b"end":
+                return
+            received.append((number, fields[b"attempts"]))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    chance = random.Random(8)
+    producer = server.client()
+    pushed: list[bytes] = []
+    pause = threading.Event()
+    end = time.monotonic() + MINUTE
+    while time.monotonic() < end:
+        pause.wait(chance.uniform(0, 9))  # the load itself: now and then a wait of over 5 s
+        pushed.append(producer.push("q", len(pushed)))
+    producer.push("q", "end")
+    worker.join(MINUTE)
+    assert not worker.is_alive()
+    assert received == [(number, b"1") for number in pushed]
+    until(lambda: server.blocked == 0, "every waiter to be gone")
+    assert producer.call("XLEN", "q") == 0

@@ -83,7 +83,8 @@ class ClientKill(ServerCommand[int]):
         arguments="ip:port | [ID id] [ADDR ip:port] [LADDR ip:port] [TYPE type] [USER name] "
         "[SKIPME yes|no] [MAXAGE seconds]",
         arity=-3,
-        summary="End the connections to which every filter applies; what they hold comes back.",
+        summary="End the connections to which every filter applies; what a worker holds stays its "
+        "own until the lease is over.",
         group="connection",
         replies=(
             "integer: how many",
