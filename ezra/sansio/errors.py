@@ -186,6 +186,9 @@ class Text:
     EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI"
     DISCARD_WITHOUT_MULTI = "ERR DISCARD without MULTI"
     EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors."
+    EXEC_ARITY = (
+        "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"
+    )
     WATCH_INSIDE_MULTI = "ERR WATCH inside MULTI is not allowed"
     NO_WATCH = (
         "ERR WATCH is not supported by EZRA: a transaction is carried out as a whole, "

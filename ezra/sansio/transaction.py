@@ -119,8 +119,9 @@ class Transaction:
                 return read, ENDING[type(read)]
             case Multi() | Watch():
                 return _refusal(REFUSED_INSIDE[type(read)]), Input.COMMAND
-            case BadCommand():
-                return read, Input.BAD
+            case BadCommand(error):
+                ends = str(error) == Text.EXEC_ARITY
+                return read, Input.FINISH if ends else Input.BAD
             case _:
                 return self._keep(read, words, state)
 

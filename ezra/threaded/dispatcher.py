@@ -8,7 +8,7 @@ result is what the command's own `reply` understands, or the `EzraError` that ta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -26,15 +26,25 @@ from ezra.sansio.execution import as_step, as_transact, fill, is_for_the_engine
 from ezra.sansio.host import Host
 from ezra.sansio.model import Address, Delivery
 from ezra.sansio.queue.looks import Look
-from ezra.sansio.queue.operations import DeleteQueues, Operation, Outcome, Release, Trim
+from ezra.sansio.queue.operations import (
+    DeleteQueues,
+    Operation,
+    Outcome,
+    Release,
+    RemoveWorker,
+    Trim,
+)
 from ezra.sansio.session import Session
 from ezra.sansio.translation import as_claim, as_operation
 from ezra.threaded.clock import Clock
 from ezra.threaded.engine import Engine, Submission
 
 PIECE = 1_000
-"""Tasks that one commit removes when a queue is trimmed or deleted: a few milliseconds, for which
-pushes wait. Inside a transaction it is all at once, as that means."""
+"""Tasks that one commit changes of an operation that may have very many to change: some
+milliseconds, for which pushes wait. Inside a transaction it is all at once, as that means."""
+
+IN_PIECES = (Trim, DeleteQueues, RemoveWorker)
+"""The operations that are carried out so."""
 
 
 class Dispatcher:
@@ -105,20 +115,31 @@ class Dispatcher:
                 return self._trim(trim)
             case DeleteQueues() as delete:
                 return self._delete(delete)
+            case RemoveWorker() as remove:
+                return self._in_pieces(lambda most: replace(remove, most=most))
             case look:
                 return self._engine.look(cast(Look, look))
 
     def _trim(self, trim: Trim) -> Outcome:
-        """Trim piece by piece, each with a commit of its own; return how many were removed."""
-        removed = 0
+        """Trim piece by piece; return how many were removed."""
+        return self._in_pieces(lambda most: replace(trim, most=most), trim.most)
+
+    def _in_pieces(self, piece: Callable[[int], Operation], most: int | None = None) -> Outcome:
+        """Carry an operation out piece by piece, each with a commit of its own.
+
+        Args:
+            piece: makes the operation that does so many at most, and answers how many it did.
+            most: of all pieces together; None for as many as there are.
+        """
+        done = 0
         while True:
-            piece = PIECE if trim.most is None else min(PIECE, trim.most - removed)
-            outcome = execute(self._engine, [replace(trim, most=piece)])[0]
+            size = PIECE if most is None else min(PIECE, most - done)
+            outcome = execute(self._engine, [piece(size)])[0]
             if isinstance(outcome, EzraError):
                 return outcome
-            removed += cast(int, outcome)
-            if outcome != piece or removed == trim.most:
-                return removed
+            done += cast(int, outcome)
+            if outcome != size or done == most:
+                return done
 
     def _delete(self, delete: DeleteQueues) -> Outcome:
         """Delete queues; what is done in them goes piece by piece before, if they may be deleted.
@@ -164,7 +185,7 @@ def _as_one_operation(request: Read, now: int) -> Operation | None:
         whole = request.commands and all(map(is_for_the_engine, request.commands))
         return as_transact(request, now) if whole else None
     operation = as_operation(request, now)
-    return None if isinstance(operation, Trim | DeleteQueues) else operation
+    return None if isinstance(operation, IN_PIECES) else operation
 
 
 def execute(engine: Engine, operations: Sequence[Operation]) -> list[Outcome]:

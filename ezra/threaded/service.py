@@ -2,6 +2,11 @@
 
 Reasons come from elsewhere (a signal, the engine whose storage fails) and go through one queue,
 whose `put` is safe in a signal handler. The main thread does nothing but wait for the first.
+
+Signals must reach that thread. The kernel gives a process's signal to any thread that does not
+block it, and Python carries out handlers in the main thread only: one that sleeps on would never
+learn of it. So every thread is started with the signals blocked, and the main thread lets them
+through while it waits.
 """
 
 from __future__ import annotations
@@ -67,6 +72,7 @@ def serve_until(reasons: Reasons, server: Server, data: str) -> signal.Signals |
         log.warning("whoever reaches %s may use it: there is no password yet", where)
     server.start()
     log.info("EZRA %s serves %s, %s", VERSION, where, data)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     reason = reasons.get()
     server.stop()
     return reason
@@ -106,14 +112,19 @@ def describe(settings: Settings, engine: Engine) -> str:
 
 @contextmanager
 def signals_into(reasons: Reasons) -> Iterator[None]:
-    """Meanwhile, SIGTERM and Ctrl-C are reasons to end and nothing more."""
+    """Meanwhile, SIGTERM and Ctrl-C are reasons to end and nothing more.
+
+    They are blocked in every thread that is started meanwhile, and in this one until it waits.
+    """
 
     def note(number: int, _: FrameType | None) -> None:
         reasons.put(signal.Signals(number))
 
     before = {number: signal.signal(number, note) for number in SIGNALS}
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -66,6 +66,17 @@ def test_a_signal_ends_the_server_in_order(
         assert not any("ERROR" in line or "Traceback" in line for line in server.log)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_heard_while_a_client_connects(tmp_path: Path, number: signal.Signals) -> None:
+    """The thread that accepts is awake then, too, and may be the one that the kernel interrupts."""
+    for attempt in range(4):
+        with ServerProcess(tmp_path / str(attempt)) as server:
+            server.client().call("PING")
+            with socket.create_connection(server.address):
+                server.send_signal(number)
+                assert server.ended() == 0
+
+
 def test_a_client_that_never_reads_does_not_hold_the_end_up(tmp_path: Path) -> None:
     """Exit 0 within 5 seconds although a reply is stuck on its way."""
     with ServerProcess(tmp_path) as server:

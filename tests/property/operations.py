@@ -268,7 +268,7 @@ def changes_of_queues() -> st.SearchStrategy[Operation]:
         configurations,
         configurations,
         st.builds(AddWorker, queues, groups, workers),
-        st.builds(RemoveWorker, queues, groups, workers),
+        st.builds(RemoveWorker, queues, groups, workers, st.none() | st.integers(0, 2)),
         st.builds(RemoveGroup, queues, groups),
         st.builds(DeleteQueues, st.lists(queues, max_size=3).map(tuple)),
     )

@@ -269,3 +269,12 @@ def test_what_would_fail_is_refused_before_it_is_too_late(line: str) -> None:
     events = _ask(connection(), "MULTI", line, "EXEC")
     assert isinstance(events[1], BadCommand)
     assert _error(events[2]) == ABORT
+
+
+def test_exec_with_arguments_ends_the_transaction() -> None:
+    """As in Redis: with its own error, and what was queued is forgotten."""
+    machine = connection()
+    events = _ask(machine, "MULTI", "XLEN q", "EXEC now", "XLEN q", "EXEC")
+    assert _error(events[2]).startswith("EXECABORT Transaction discarded because of: wrong number")
+    assert isinstance(events[3], XLen)
+    assert _error(events[4]) == "ERR EXEC without MULTI"

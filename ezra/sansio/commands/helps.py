@@ -14,6 +14,7 @@ def help_lines(*commands: type[Command[Any]]) -> Value:
     lines = [f"{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
     for command in commands:
         subcommand = command.SPEC.name.removeprefix(f"{container} ")
-        lines += [f"{subcommand} {command.SPEC.arguments}", f"    {command.SPEC.summary}"]
+        call = f"{subcommand} {command.SPEC.arguments}".rstrip()
+        lines += [call, f"    {command.SPEC.summary}"]
     lines += ["HELP", "    Print this help."]
     return tuple(SimpleString(line) for line in lines)

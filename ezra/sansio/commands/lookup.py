@@ -11,6 +11,7 @@ from typing import Any
 from ezra.sansio.commands.arguments import MAX_SHOWN, shown
 from ezra.sansio.commands.base import Command
 from ezra.sansio.commands.table import TABLE
+from ezra.sansio.commands.transactions import Exec
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.resp.scalars import to_text
 
@@ -34,8 +35,15 @@ def parse(words: Sequence[bytes]) -> Command[Any]:
         names = min(len(words), 2)
         command = _find_subcommand(words)
     if not command.SPEC.fits(len(words)):
-        raise CommandError(Text.WRONG_ARITY.format(name=command.SPEC.wire_name))
+        raise CommandError(_wrong_arity(command))
     return command.parse(words[names:])
+
+
+def _wrong_arity(command: type[Command[Any]]) -> str:
+    """Return the error; EXEC's also says what has become of its transaction."""
+    if command is Exec:
+        return Text.EXEC_ARITY
+    return Text.WRONG_ARITY.format(name=command.SPEC.wire_name)
 
 
 def _find_subcommand(words: Sequence[bytes]) -> type[Command[Any]]:

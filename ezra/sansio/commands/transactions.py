@@ -64,6 +64,7 @@ class Exec(Command[tuple[object, ...]]):
             "array: the reply to each command",
             Text.EXEC_WITHOUT_MULTI,
             Text.EXEC_ABORT,
+            Text.EXEC_ARITY,
             Text.ROLLED_BACK,
         ),
         flags=("write",),

@@ -116,7 +116,7 @@ def _add_worker(state: State, add: AddWorker) -> bool:
 
 def _remove_worker(state: State, remove: RemoveWorker) -> int:
     shelf = state.with_group(remove.queue, remove.group, Text.XGROUP_NEEDS_QUEUE)
-    held = shelf.held_by(remove.worker)
+    held = shelf.held_by(remove.worker)[: remove.most]
     for task_id in held:
         state.put(changes.released(state.store[task_id], state.now))
     state.roster.forget_worker(remove.queue, remove.group, remove.worker)

@@ -85,6 +85,8 @@ class RemoveWorker:
     queue: str
     group: str
     worker: str
+    most: int | None = None
+    """Release at most so many, those with the lowest ids."""
 
 
 # -- Tasks -----------------------------------------------------------------------------------------

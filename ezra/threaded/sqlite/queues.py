@@ -102,7 +102,8 @@ def _add_worker(tx: Transaction, add: AddWorker) -> bool:
 def _remove_worker(tx: Transaction, remove: RemoveWorker) -> int:
     queue = tx.registry.with_group(remove.queue, remove.group, Text.XGROUP_NEEDS_QUEUE)
     tx.registry.roster.forget_worker(remove.queue, remove.group, remove.worker)
-    held = tx.select(statements.ALL_HELD, queue.id, remove.worker, 0, tx.now, -1)
+    most = -1 if remove.most is None else remove.most
+    held = tx.select(statements.ALL_HELD, queue.id, remove.worker, 0, tx.now, most)
     tx.save(changes.released(task, tx.now) for task in held)
     return len(held)
 

@@ -29,7 +29,7 @@ WORDS = st.sampled_from(
 def test_arity(name: str) -> None:
     """A command with too few words, or too many, is answered with Redis' text for it."""
     spec = TABLE[name].SPEC
-    expected = f"ERR wrong number of arguments for '{spec.wire_name}' command"
+    expected = f"wrong number of arguments for '{spec.wire_name}' command"
     names = name.lower().encode().split()
     least = abs(spec.arity)
     assert (spec.fits(least - 1), spec.fits(least)) == (False, True)
