@@ -72,7 +72,7 @@ def lying_ids(
         return ids
     for task in in_flight(world.values(), source):
         if len(ids) < left and obtainable(task, claim.worker, claim.min_idle, now):
-            if dies(task, claim.worker):
+            if dies(task, claim.worker, renews=claim.min_idle == 0):
                 world[task.id] = replace(task, status=Status.DEAD)
             else:
                 ids.append(task.id)
@@ -82,13 +82,15 @@ def lying_ids(
 def taken_ids(tasks: Sequence[Task], take: TakeIdle, now: int) -> tuple[list[int], int]:
     """Return what the search should take, and where it should stop."""
     ids: list[int] = []
+    renews = take.renews or take.min_idle == 0
     held = [task for task in tasks if task.status is Status.IN_FLIGHT and task.queue == take.queue]
     for task in held:
         if task.id < take.start:
             continue
         if len(ids) == take.count:
             return ids, task.id
-        if obtainable(task, take.worker, take.min_idle, now) and not dies(task, take.worker):
+        lying = obtainable(task, take.worker, take.min_idle, now)
+        if lying and not dies(task, take.worker, renews=renews):
             ids.append(task.id)
     return ids, 0
 
@@ -100,7 +102,7 @@ def taken_over_ids(tasks: Sequence[Task], take: TakeOver, now: int) -> list[int]
         if task.status is Status.IN_FLIGHT:
             own = task.worker == take.worker
             lying = own or obtainable(task, take.worker, take.min_idle, now)
-            if lying and not dies(task, take.worker):
+            if lying and not dies(task, take.worker, renews=True):
                 ids.append(task.id)
         elif take.force and task in claimable(tasks, Address(take.queue), now):
             ids.append(task.id)
@@ -122,10 +124,10 @@ def obtainable(task: Task, worker: str, min_idle: int, now: int) -> bool:
     return now - since >= min_idle and (min_idle > 0 or task.worker == worker)
 
 
-def dies(task: Task, worker: str) -> bool:
-    """Say whether the task in flight dies when this worker takes it over."""
+def dies(task: Task, worker: str, *, renews: bool) -> bool:
+    """Say whether the task in flight dies when this worker takes it, or `renews` its own."""
     out_of_attempts = task.attempts >= task.max_attempts or task.dead_at is not None
-    return task.worker != worker and out_of_attempts
+    return out_of_attempts and not (renews and task.worker == worker)
 
 
 def renewed(task: Task, now: int) -> Task:
