@@ -223,5 +223,8 @@ def _error_after(task: Task, nack: Nack) -> str | None:
 
 
 def _uncounted(task: Task) -> int:
-    """Return the attempts without the present claim; from the dead-letter queue it counted none."""
-    return task.attempts if task.from_dead else task.attempts - 1
+    """Return the attempts without the present claim; from the dead-letter queue it counted none.
+
+    Nor has one that was set to none (RETRYCOUNT 0) any to take off.
+    """
+    return task.attempts if task.from_dead else max(task.attempts - 1, 0)

@@ -14,6 +14,7 @@ from ezra.sansio.model import (
     Address,
     Claimed,
     Delivery,
+    NackMode,
     NewTask,
     Status,
     Taken,
@@ -29,6 +30,7 @@ from ezra.sansio.queue.operations import (
     Extend,
     Nack,
     Operation,
+    Release,
     TakeIdle,
     TakeOver,
 )
@@ -135,6 +137,19 @@ def test_retrycount_sets_the_attempts(story: Story) -> None:
     assert [each.attempts for each in taken(story, 1, task_id, attempts=9)] == [2]
     assert story.do(3, TakeOver("q", "g", "ann", SECOND, (task_id,), attempts=0)) == ()
     assert story.task(task_id).attempts == 2
+
+
+@pytest.mark.parametrize("undone", ["released", "silent"])
+def test_a_task_set_to_no_attempts_never_has_fewer(story: Story, undone: str) -> None:
+    """When that claim is undone there is none to take off."""
+    task_id = story.held(0)
+    taken(story, 1, task_id, attempts=0)
+    if undone == "released":
+        assert story.do(1, Release(((task_id, 0),))) == 1
+    else:
+        assert story.do(1, Nack("q", (task_id,), NackMode.SILENT)) == 1
+    assert story.task(task_id).attempts == 0
+    assert story.claim(1) == task_id
 
 
 def test_force_claims_what_is_claimable(story: Story) -> None:
