@@ -34,6 +34,8 @@ empty words is bounded, too."""
 NOT_IN_A_TRANSACTION: Final = "no_multi"
 """The flag, Redis' own, of a command that would change what the replies around it look like."""
 
+EXEC: Final = Exec.SPEC.name.encode()
+
 ENDING: dict[type[Command[Any]], Input] = {
     Discard: Input.FINISH,
     Quit: Input.QUIT,
@@ -119,8 +121,9 @@ class Transaction:
                 return read, ENDING[type(read)]
             case Multi() | Watch():
                 return _refusal(REFUSED_INSIDE[type(read)]), Input.COMMAND
-            case BadCommand(error):
-                ends = str(error) == Text.EXEC_ARITY
+            case BadCommand():
+                # A malformed EXEC ends the transaction all the same.
+                ends = bool(words) and words[0].upper() == EXEC
                 return read, Input.FINISH if ends else Input.BAD
             case _:
                 return self._keep(read, words, state)
