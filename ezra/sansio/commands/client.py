@@ -193,10 +193,24 @@ def _switch(word: bytes) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientNoEvict(ConnectionCommand[None]):
-    """Noted for CLIENT LIST, and without effect: EZRA never ends a client for want of memory."""
+class _Switch(ConnectionCommand[None]):
+    """Something that a client turns on or off."""
 
     on: bool
+
+    @classmethod
+    def parse(cls, arguments: Sequence[bytes]) -> Self:
+        """ON or OFF."""
+        return cls(_switch(arguments[0]))
+
+    def reply(self, result: None, protocol: int) -> Value:
+        """OK."""
+        return OK
+
+
+@dataclass(frozen=True, slots=True)
+class ClientNoEvict(_Switch):
+    """Noted for CLIENT LIST, and without effect: EZRA never ends a client for want of memory."""
 
     SPEC: ClassVar = CommandSpec(
         name="CLIENT NO-EVICT",
@@ -207,25 +221,14 @@ class ClientNoEvict(ConnectionCommand[None]):
         replies=("OK",),
     )
 
-    @classmethod
-    def parse(cls, arguments: Sequence[bytes]) -> Self:
-        """ON or OFF."""
-        return cls(_switch(arguments[0]))
-
     def answer(self, session: Session) -> None:
         """Note it."""
         session.no_evict = self.on
 
-    def reply(self, result: None, protocol: int) -> Value:
-        """OK."""
-        return OK
-
 
 @dataclass(frozen=True, slots=True)
-class ClientNoTouch(ConnectionCommand[None]):
+class ClientNoTouch(_Switch):
     """Noted for CLIENT LIST, and without effect: no queue remembers when it was last looked at."""
-
-    on: bool
 
     SPEC: ClassVar = CommandSpec(
         name="CLIENT NO-TOUCH",
@@ -236,15 +239,6 @@ class ClientNoTouch(ConnectionCommand[None]):
         replies=("OK",),
     )
 
-    @classmethod
-    def parse(cls, arguments: Sequence[bytes]) -> Self:
-        """ON or OFF."""
-        return cls(_switch(arguments[0]))
-
     def answer(self, session: Session) -> None:
         """Note it."""
         session.no_touch = self.on
-
-    def reply(self, result: None, protocol: int) -> Value:
-        """OK."""
-        return OK
