@@ -9,9 +9,8 @@ from typing import Any, ClassVar, Self
 
 from ezra.sansio.commands.base import Command
 from ezra.sansio.commands.connection import ConnectionCommand, PlainCommand
-from ezra.sansio.commands.helps import help_lines
 from ezra.sansio.errors import CommandError
-from ezra.sansio.resp.values import OK, Value
+from ezra.sansio.resp.values import OK, SimpleString, Value
 from ezra.sansio.session import Session
 
 
@@ -64,4 +63,16 @@ class HelpCommand(PlainCommand):
 
     def reply(self, result: None, protocol: int) -> Value:
         """What each of them takes and does."""
-        return help_lines(*self.COMMANDS)
+        return _help_lines(self.COMMANDS)
+
+
+def _help_lines(commands: Sequence[type[Command[Any]]]) -> Value:
+    """Return of each subcommand what it takes and what it does, from its entry in the table."""
+    container = commands[0].SPEC.name.split()[0]
+    lines = [f"{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
+    for command in commands:
+        subcommand = command.SPEC.name.removeprefix(f"{container} ")
+        call = f"{subcommand} {command.SPEC.arguments}".rstrip()
+        lines += [call, f"    {command.SPEC.summary}"]
+    lines += ["HELP", "    Print this help."]
+    return tuple(SimpleString(line) for line in lines)
