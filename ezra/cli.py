@@ -1,9 +1,4 @@
-"""The command line: flags and environment in, a running server and an exit code out.
-
-Each option is one row of `OPTIONS`. A flag wins over its variable, the variable over the default.
-Whatever is not understood is an error that names it, also a variable that begins with EZRA_ and
-means nothing: a slip of the pen must not start a server with other settings than its owner
-believes.
+"""The command line: what `python -m ezra` does, from its arguments to its exit code.
 
 Exit codes: 0 after SIGTERM or Ctrl-C, 1 when the server cannot run or its storage fails, 2 for a
 wrong flag or variable.
@@ -11,33 +6,15 @@ wrong flag or variable.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
-import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from ezra.sansio.commands.arguments import MAX_ATTEMPTS
-from ezra.sansio.model import MILLISECOND, SECOND, Defaults
+from ezra.options import parse
 from ezra.threaded.service import serve
-from ezra.threaded.settings import (
-    MAX_CLIENTS,
-    MAX_DURATION,
-    MAX_PAYLOAD_BYTES,
-    MAX_PORT,
-    MEMORY,
-    Settings,
-)
-from ezra.version import VERSION
-
-PREFIX = "EZRA_"
 
 THREAD_STACK = 512 * 1024
 """Bytes of a thread's stack. What is not used costs address space only, but of that the platform's
@@ -53,195 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_to_stderr()
     threading.stack_size(THREAD_STACK)
     return serve(settings)
-
-
-def whole(lowest: int, highest: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers within the bounds, which raises ValueError."""
-
-    def read(text: str) -> int:
-        if re.fullmatch("[0-9]{1,20}", text) and lowest <= int(text) <= highest:
-            return int(text)
-        raise ValueError(f"must be a whole number from {lowest} to {highest}")
-
-    return read
-
-
-def duration(unit: int, *, lowest: int) -> Callable[[str], int]:
-    """Return a reader of units (of so many microseconds) that answers microseconds.
-
-    The reader raises ValueError for what is no number, or outside `lowest` and what EZRA can store.
-    """
-
-    def read(text: str) -> int:
-        if re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,20})?", text):
-            microseconds = int(Decimal(text) * unit)
-            if lowest <= microseconds <= MAX_DURATION:
-                return microseconds
-        bounds = f"{Decimal(lowest) / unit:f} to {MAX_DURATION // unit}"
-        raise ValueError(f"must be a number from {bounds}")
-
-    return read
-
-
-def one_of(*words: str) -> Callable[[str], str]:
-    """Return a reader of one of these words, which raises ValueError."""
-
-    def read(text: str) -> str:
-        if text in words:
-            return text
-        raise ValueError(f"must be {' or '.join(words)}")
-
-    return read
-
-
-def not_empty(text: str) -> str:
-    """Read any text but the empty one. Raises ValueError."""
-    if text and "\0" not in text:
-        return text
-    raise ValueError("must not be empty")
-
-
-def directory(text: str) -> Path | str:
-    """Read a directory, or the word that stands for none. Raises ValueError."""
-    return text if text == MEMORY else Path(not_empty(text))
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One thing that can be set: by its flag, or by the variable named after it."""
-
-    setting: str
-    """The field of `Settings`, or of its `defaults`."""
-    flags: tuple[str, ...]
-    value: str
-    """What the help calls its value."""
-    help: str
-    read: Callable[[str], Any]
-    """Makes the setting from the text. Raises ValueError with what the text must be."""
-
-    @property
-    def variable(self) -> str:
-        """The environment variable, for example EZRA_DATA_DIR."""
-        return PREFIX + self.flags[-1].removeprefix("--").replace("-", "_").upper()
-
-
-OPTIONS = (
-    Option(
-        "data_dir", ("-d", "--data-dir"), "PATH",
-        "where ezra.db lives; :memory: keeps nothing (./ezra-data)", directory,
-    ),
-    Option(
-        "port", ("-p", "--port"), "N",
-        "the port to serve; 0 picks a free one (42002)", whole(0, MAX_PORT),
-    ),
-    Option("host", ("--host",), "ADDR", "the address to serve (127.0.0.1)", not_empty),
-    Option(
-        "visibility_timeout", ("--visibility-timeout",), "S",
-        "seconds that a worker holds a task before it goes to another (30)",
-        duration(SECOND, lowest=1),
-    ),
-    Option(
-        "max_attempts", ("--max-attempts",), "N",
-        "attempts after which a task is dead (3)", whole(1, MAX_ATTEMPTS),
-    ),
-    Option(
-        "retention", ("--retention-seconds",), "S",
-        "seconds after which done tasks are deleted (never)", duration(SECOND, lowest=0),
-    ),
-    Option(
-        "scheduler", ("--scheduler-ms",), "N",
-        "longest pause between two sweeps, in milliseconds (5000)",
-        duration(MILLISECOND, lowest=MILLISECOND),
-    ),
-    Option(
-        "synchronous", ("--synchronous",), "full|normal",
-        "on disk before each reply, or at checkpoints only (full)", one_of("full", "normal"),
-    ),
-    Option(
-        "max_clients", ("--max-clients",), "N",
-        "clients at a time; more are refused (10000)", whole(1, MAX_CLIENTS),
-    ),
-    Option(
-        "max_payload_bytes", ("--max-payload-bytes",), "N",
-        "largest payload that is accepted (16777216)", whole(1, MAX_PAYLOAD_BYTES),
-    ),
-)  # fmt: skip
-
-QUEUE_SETTINGS = frozenset({"visibility_timeout", "max_attempts", "retention"})
-"""The options that belong to the queues' defaults."""
-
-Given = dict[str, tuple[str, str]]
-"""By setting: the flag or variable that gives it, and its text."""
-
-
-def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
-    """Make the settings from the command line and the environment.
-
-    Raises:
-        SystemExit: with 2 after saying on stderr which flag or variable is wrong, with 0 after
-            --help or --version.
-    """
-    parser = make_parser()
-    flags = from_flags(parser.parse_args(arguments))
-    try:
-        values = read_all(from_environment(environment)) | read_all(flags)
-    except ValueError as error:
-        parser.error(str(error))
-    of_queues = {name: values.pop(name) for name in QUEUE_SETTINGS & values.keys()}
-    return Settings(defaults=Defaults(**of_queues), **values)
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser, which leaves the values as text."""
-    parser = argparse.ArgumentParser(
-        prog="ezra",
-        description="EZRA, a durable task queue that any Redis client can use.",
-        epilog="Each flag has a variable: --data-dir is EZRA_DATA_DIR. The flag wins.",
-        allow_abbrev=False,
-    )
-    for option in OPTIONS:
-        parser.add_argument(
-            *option.flags, dest=option.setting, metavar=option.value, help=option.help
-        )
-    parser.add_argument("-v", "--version", action="version", version=f"ezra {VERSION}")
-    return parser
-
-
-def from_flags(arguments: argparse.Namespace) -> Given:
-    """Return what the command line gives."""
-    texts = {option: getattr(arguments, option.setting) for option in OPTIONS}
-    return {
-        option.setting: (option.flags[-1], text)
-        for option, text in texts.items()
-        if text is not None
-    }
-
-
-def from_environment(environment: Mapping[str, str]) -> Given:
-    """Return what the environment gives. Raises ValueError for a variable that means nothing."""
-    known = {option.variable: option.setting for option in OPTIONS}
-    given = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
-    for name in given:
-        if name not in known:
-            raise ValueError(f"{name}: there is no such variable, only {', '.join(known)}")
-    return {known[name]: (name, text) for name, text in given.items()}
-
-
-def read_all(given: Given) -> dict[str, Any]:
-    """Return the value of each setting. Raises ValueError naming the flag or variable at fault."""
-    return {
-        option.setting: read_one(option, *given[option.setting])
-        for option in OPTIONS
-        if option.setting in given
-    }
-
-
-def read_one(option: Option, name: str, text: str) -> Any:
-    """Return the option's value. Raises ValueError that begins with the name."""
-    try:
-        return option.read(text)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}, not {text!r}") from None
 
 
 class OneLine(logging.Formatter):

@@ -43,6 +43,20 @@ class Settings:
     """Whether a commit is fsynced before it is answered, or at checkpoints only."""
     max_clients: int = 10_000
     max_payload_bytes: int = 16 * 1024 * 1024
+    min_free_bytes: int = 64 * 1024 * 1024
+    """Free space on the disk below which pushes are refused; 0 never refuses."""
+    password: str | None = field(default=None, repr=False)
+    """None where nobody needs one. The two others may push only, or work only."""
+    push_password: str | None = field(default=None, repr=False)
+    work_password: str | None = field(default=None, repr=False)
+    protected_mode: bool = True
+    """Whether only the loopback is served as long as there is no password."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    """Whose certificates clients must show."""
+    idle_timeout: int | None = None
+    """After how long without a word a client that waits for nothing is cut off; None for never."""
 
     def __post_init__(self) -> None:
         """Check every field's range."""

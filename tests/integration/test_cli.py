@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from ezra.cli import OPTIONS, main, parse
+from ezra.cli import main
+from ezra.options import OPTIONS, parse
 from ezra.sansio.errors import EngineError, OutcomeUnknown
 from ezra.sansio.model import SECOND, Defaults
 from ezra.threaded.clock import Clock

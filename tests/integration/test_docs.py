@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ezra.cli import OPTIONS, make_parser
+from ezra.options import OPTIONS, make_parser
 from ezra.sansio.commands.fields import DEDUP_OPTIONS
 from ezra.sansio.commands.fields import OPTIONS as TASK_OPTIONS
 from tests.integration.raw_client import PATIENCE, RawClient
