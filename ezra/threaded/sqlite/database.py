@@ -16,6 +16,7 @@ from ezra.threaded.sqlite import faults
 from ezra.threaded.sqlite.lock import OWNER_ONLY
 from ezra.threaded.sqlite.pool import Synchronous, open_writer
 from ezra.threaded.sqlite.schema import UPGRADES, check_identity, check_library, upgrade
+from ezra.threaded.sqlite.statements import CHECKPOINT
 
 DATABASE_FILE = "ezra.db"
 
@@ -100,8 +101,11 @@ def _create(path: Path) -> None:
         for pragma in _LAYOUT:
             connection.execute(pragma).fetchall()
         upgrade(connection)
+        # Only the file itself is renamed. Closing would bring everything into it, too, but does not
+        # say so when it fails.
+        connection.execute(CHECKPOINT).fetchall()
     finally:
-        connection.close()  # also brings everything from the WAL into the file
+        connection.close()
     unfinished.rename(path)
     _sync_directory(path.parent)
 
