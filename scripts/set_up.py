@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.system import (
@@ -31,10 +32,23 @@ PYTHON = VENV / "bin" / "python"
 VENV_PACKAGE = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
 """Debian's package that lets this very Python make virtual environments."""
 
-SYSTEM = {"test": (("redis-server", "redis-check-rdb"), "redis-tools")}
-"""What an extra needs of the system: any one of these programs, or else this package of Debian's.
-(The tests hold EZRA against a real Redis, which is one binary under several names; this package
-has it without starting a service.)"""
+SYSTEM = {
+    "test": (
+        # The tests hold EZRA against a real Redis, which is one binary under several names; this
+        # package has it without starting a service.
+        (("redis-server", "redis-check-rdb"), "redis-tools"),
+        # System calls are watched, and made to fail.
+        (("strace",), "strace"),
+        (("gcc",), "gcc libc6-dev"),
+        # File systems are made, mounted and crashed.
+        (("mkfs.ext4",), "e2fsprogs"),
+        (("mkfs.xfs",), "xfsprogs"),
+    )
+}
+"""What an extra needs of the system: any one of the programs, or else the packages."""
+
+SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+"""Where programs for the administrator are, which not everybody's PATH names."""
 
 
 def main(extras: list[str]) -> None:
@@ -42,12 +56,18 @@ def main(extras: list[str]) -> None:
     with locked(ROOT):
         if not _works():
             _create()
-        for programs, package in (SYSTEM[extra] for extra in extras if extra in SYSTEM):
-            if not any(map(shutil.which, programs)):
-                install_packages([package])
+        install_packages([package for extra in extras for package in _packages(extra)])
         missing = [extra for extra in extras if not _stamped(extra)]
         if missing:
             _install(missing)
+
+
+def _packages(extra: str) -> Iterator[str]:
+    """Yield the packages whose programs an extra needs and does not find."""
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *SBIN))
+    for programs, packages in SYSTEM.get(extra, ()):
+        if not any(shutil.which(program, path=path) for program in programs):
+            yield from packages.split()
 
 
 def _works() -> bool:

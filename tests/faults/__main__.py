@@ -15,12 +15,20 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 
+from tests.faults import file_systems, full_disk, io_errors, live, ordering, power_loss
 from tests.faults.tally import Tally
 
 Campaign = Callable[[float], Tally]
 """Runs for about so many seconds."""
 
-CAMPAIGNS: Mapping[str, Campaign] = {}
+CAMPAIGNS: Mapping[str, Campaign] = {
+    "power loss, modelled": power_loss.campaign,
+    "power loss, file systems": file_systems.campaign,
+    "fsync before reply": ordering.campaign,
+    "the N-th I/O fails": io_errors.campaign,
+    "I/O error under load": live.campaign,
+    "disk full": full_disk.campaign,
+}
 """By the name that the table shows."""
 
 ROW = "{name:<28}{faults:>9}{operations:>12}{bad_inputs:>12}{lost:>6}  {note}"

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,9 +28,9 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     return inherited | dict(variables or {})
 
 
-def command(*arguments: str) -> list[str]:
-    """Return the command line of `python -m ezra`."""
-    return [sys.executable, "-m", "ezra", *arguments]
+def command(*arguments: str, module: str = "ezra") -> list[str]:
+    """Return the command line of `python -m ezra`, or of a module of the tests in its place."""
+    return [sys.executable, "-m", module, *arguments]
 
 
 def run(
@@ -50,6 +50,14 @@ def run(
 class ServerProcess:
     """A running server. Making it returns once the port is open.
 
+    Args:
+        data_dir: where its data is.
+        arguments: what else it is told.
+        variables: what its environment has beside the tests' own.
+        open_files: the most descriptors that it may have.
+        under: a program that starts it and becomes it, with its arguments (`strace -D …`).
+        module: what to run in place of `ezra`.
+
     Raises:
         AssertionError: it ended instead; with what it said.
     """
@@ -60,10 +68,13 @@ class ServerProcess:
         *arguments: str,
         variables: Mapping[str, str] | None = None,
         open_files: int | None = None,
+        under: Sequence[str] = (),
+        module: str = "ezra",
     ) -> None:
-        line = command("--data-dir", str(data_dir), "--port", "0", *arguments)
+        line = command("--data-dir", str(data_dir), "--port", "0", *arguments, module=module)
+        limited = [] if open_files is None else ["prlimit", f"--nofile={open_files}"]
         self.process = subprocess.Popen(
-            line if open_files is None else ["prlimit", f"--nofile={open_files}", *line],
+            [*limited, *under, *line],
             env=environment(variables),
             stderr=subprocess.PIPE,
             text=True,
