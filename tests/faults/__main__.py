@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Mapping
 
 from tests.faults import file_systems, full_disk, io_errors, live, ordering, power_loss
+from tests.faults import crashes
 from tests.faults.tally import Tally
 
 Campaign = Callable[[float], Tally]
@@ -28,6 +29,8 @@ CAMPAIGNS: Mapping[str, Campaign] = {
     "the N-th I/O fails": io_errors.campaign,
     "I/O error under load": live.campaign,
     "disk full": full_disk.campaign,
+    "server killed": crashes.kills,
+    "workers killed, all stopped": crashes.stops,
 }
 """By the name that the table shows."""
 

@@ -1,0 +1,37 @@
+"""A worker in a process of its own, to be killed and stopped.
+
+    python -m tests.faults.hand PLACE NOTES NAME SEED LEASE
+
+PLACE is a file that holds the server's address. It works until its standard input ends.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+from pathlib import Path
+
+from tests.faults.load import work
+from tests.faults.recorder import Address, FileNotes, Recorder
+
+
+def read_address(place: Path) -> Address:
+    """Return the address that the file holds."""
+    host, port = place.read_text(encoding="ascii").split()
+    return host, int(port)
+
+
+def main(place: str, notes: str, name: str, seed: str, lease: str) -> None:
+    """Work until the standard input ends."""
+    recorder = Recorder(lambda: read_address(Path(place)), FileNotes(Path(notes)), name, int(lease))
+    stop = threading.Event()
+    worker = threading.Thread(target=work, args=(recorder, random.Random(seed), stop))
+    worker.start()
+    sys.stdin.read()
+    stop.set()
+    worker.join()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
