@@ -43,6 +43,9 @@ SYSTEM = {
         # File systems are made, mounted and crashed.
         (("mkfs.ext4",), "e2fsprogs"),
         (("mkfs.xfs",), "xfsprogs"),
+        # Networks are made, and packets dropped in them.
+        (("ip",), "iproute2"),
+        (("nft",), "nftables"),
     )
 }
 """What an extra needs of the system: any one of the programs, or else the packages."""
