@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -93,9 +93,13 @@ class World:
     Args:
         directory: for the server's data and the notes of processes.
         seed: decides what everybody does; not when.
+        variables: for the server's environment.
     """
 
-    def __init__(self, directory: Path, seed: int) -> None:
+    def __init__(
+        self, directory: Path, seed: int, variables: Mapping[str, str] | None = None
+    ) -> None:
+        self._variables = variables
         self.chance = random.Random(seed)
         self.notes = ListNotes()
         self.faults = 0
@@ -155,15 +159,15 @@ class World:
 
     # -- The end -----------------------------------------------------------------------------------
 
-    def finish(self, aftermath: int) -> Tally:
-        """End the faults, let everything be done, and judge what was noted."""
+    def finish(self, aftermath: int, *, steady: bool = True) -> Tally:
+        """End the faults, let everything be done, and judge what was noted (see `Rules`)."""
         self._stop_pushing.set()
         load.drain(self._server.address)
         self._leave()
         rest = load.remnants(self._server.address)
         self._count_done()
         assert self._server.stop() == 0, "\n".join(self._server.log)
-        assert_legal(self.notes.records, rest, Rules(MAX_ATTEMPTS, aftermath))
+        assert_legal(self.notes.records, rest, Rules(MAX_ATTEMPTS, aftermath, steady=steady))
         return Tally(faults=self.faults, operations=len(self.notes.records))
 
     def _count_done(self) -> None:
@@ -191,7 +195,7 @@ class World:
     # -- Beginnings --------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        self._server = ServerProcess(self._directory / "data", *SETTINGS)
+        self._server = ServerProcess(self._directory / "data", *SETTINGS, variables=self._variables)
         written = self._place.with_suffix(".new")
         written.write_text(" ".join(map(str, self._server.address)), encoding="ascii")
         written.replace(self._place)
@@ -199,7 +203,8 @@ class World:
     def _kill_while_it_starts(self) -> None:
         """Start a server and kill it before, or just after, it has recovered what there is."""
         line = command("--data-dir", str(self._directory / "data"), "--port", "0", *SETTINGS)
-        with subprocess.Popen(line, env=environment(), stderr=subprocess.DEVNULL) as process:
+        its = environment(self._variables)
+        with subprocess.Popen(line, env=its, stderr=subprocess.DEVNULL) as process:
             self.wait(0.5, least=0.1)
             process.kill()
         self.faults += 1
@@ -229,10 +234,10 @@ SETTINGS = (
 
 
 @contextmanager
-def world(seed: int) -> Iterator[World]:
+def world(seed: int, variables: Mapping[str, str] | None = None) -> Iterator[World]:
     """Make a world and end it; a failure tells the seed."""
     with tempfile.TemporaryDirectory(prefix="ezra-crashes-") as directory:
-        one = World(Path(directory), seed)
+        one = World(Path(directory), seed, variables)
         try:
             yield one
         except BaseException as error:
@@ -242,45 +247,63 @@ def world(seed: int) -> Iterator[World]:
             one.close()
 
 
-ROUND = 30.0
-"""Seconds after which a long campaign drains, judges, and begins anew with an empty directory."""
+Harm = Callable[[World], None]
+"""Does one thing, or a few, to a world under load."""
+
+
+def kill(one: World) -> None:
+    """Kill the server in the middle of its work."""
+    one.progress(KILLED_WITHIN)
+    one.kill_server()
+
+
+def stop(one: World) -> None:
+    """Kill a worker, or have a worker or the server stand still."""
+    one.chance.choice([one.kill_hand, one.stop_hand, one.stop_server])()
+    one.wait(0.1)
 
 
 def kills(seconds: float) -> Tally:
     """Kill the server again and again for so long."""
-    return _for(seconds, kill)
+    # Of a dead server's commands none is carried out later.
+    return rounds(seconds, kill, aftermath=0)
 
 
 def stops(seconds: float) -> Tally:
     """Kill workers, and stop workers and the server, for so long. The server lives on."""
-    return _for(seconds, stop)
+    return rounds(seconds, stop, AFTERMATH)
 
 
-def kill(enough: Callable[[World], bool], seed: int) -> Tally:
-    """Kill the server until it is enough, and judge what was seen."""
-    with world(seed) as one:
-        while not enough(one):
-            one.progress(KILLED_WITHIN)
-            one.kill_server()
-        # Of a dead server's commands none is carried out later.
-        return one.finish(aftermath=0)
+ROUND = 30.0
+"""Seconds after which a long campaign drains, judges, and begins anew with an empty directory."""
 
 
-def stop(enough: Callable[[World], bool], seed: int) -> Tally:
-    """Kill workers, and stop workers and the server, until it is enough; judge what was seen."""
-    with world(seed) as one:
-        while not enough(one):
-            one.chance.choice([one.kill_hand, one.stop_hand, one.stop_server])()
-            one.wait(0.1)
-        return one.finish(AFTERMATH)
+def rounds(
+    seconds: float,
+    harm: Harm,
+    aftermath: int,
+    *,
+    variables: Mapping[str, str] | None = None,
+    steady: bool = True,
+) -> Tally:
+    """Do harm for so long, in rounds that each begin with an empty directory and their own seed.
 
+    Args:
+        seconds: in all, at least one round.
+        harm: what to do again and again.
+        aftermath: see `Rules`.
+        steady: see `Rules`.
+        variables: for the server's environment.
 
-def _for(seconds: float, harm: Callable[[Callable[[World], bool], int], Tally]) -> Tally:
-    """Do harm for so long, in rounds that each begin with an empty directory and their own seed."""
+    Raises:
+        AssertionError: what was seen cannot be; with the round's seed.
+    """
     total = Tally()
     end = time.monotonic() + seconds
     while not total.faults or time.monotonic() < end:
         round_end = min(end, time.monotonic() + ROUND)
-        seed = random.SystemRandom().getrandbits(32)
-        total += harm(lambda one: one.faults > 0 and time.monotonic() >= round_end, seed)  # noqa: B023
+        with world(random.SystemRandom().getrandbits(32), variables) as one:
+            while not one.faults or time.monotonic() < round_end:
+                harm(one)
+            total += one.finish(aftermath, steady=steady)
     return total

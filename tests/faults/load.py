@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from ezra.sansio.model import MILLISECOND
-from tests.faults.recorder import Address, Recorder, delivery
+from tests.faults.recorder import Address, Recorder, identity
 from tests.faults.records import Deed, Delivery, Left, Remnant
 from tests.integration.raw_client import RawClient
 
@@ -141,20 +141,20 @@ def remnants(address: Address) -> list[Remnant]:
     """Return what is left in all queues."""
     with RawClient(address) as client:
         return [
-            Remnant(task.id, task.key, left)
+            Remnant(number, key, left)
             for queue in QUEUES
             for name, left in ((queue, Left.WAITING), (f"{queue}::dead", Left.DEAD))
-            for task in entries(client, name)
+            for number, key in entries(client, name)
         ]
 
 
-def entries(client: RawClient, name: str) -> list[Delivery]:
-    """Return every task under that name, a page at a time."""
-    found: list[Delivery] = []
+def entries(client: RawClient, name: str) -> list[tuple[int, str]]:
+    """Return id and key of every live task under that name, asked for a page at a time."""
+    found: list[tuple[int, str]] = []
     start = "-"
     while True:
         page: list[Any] = client.call("XRANGE", name, start, "+", "COUNT", 200)
         if not page:
             return found
-        found += [delivery(number, fields) for number, fields in page]
+        found += [identity(number, fields) for number, fields in page]
         start = "(" + page[-1][0].decode()

@@ -273,8 +273,13 @@ def _acted(records: Sequence[Record], replies: Sequence[Any]) -> list[Record]:
 def delivery(number: bytes, fields: Sequence[bytes]) -> Delivery:
     """Return a task as it came over the wire."""
     by_name = dict(zip(fields[::2], fields[1::2], strict=True))
-    key = by_name[b"payload"].partition(b":")[0].decode()
-    return Delivery(packed(number), key, int(by_name[b"attempts"]))
+    return Delivery(*identity(number, fields), int(by_name[b"attempts"]))
+
+
+def identity(number: bytes, fields: Sequence[bytes]) -> tuple[int, str]:
+    """Return a task's id, and the key that its payload carries."""
+    payload = fields[fields.index(b"payload") + 1]
+    return packed(number), payload.partition(b":")[0].decode()
 
 
 def packed(number: bytes) -> int:

@@ -8,15 +8,20 @@ from __future__ import annotations
 from tests.faults import crashes
 
 
+def harmed(harm: crashes.Harm, *, faults: int, aftermath: int) -> None:
+    """Do so much harm, then let everything be done, and judge what was seen."""
+    with crashes.world(seed=1) as world:
+        while world.faults < faults:
+            harm(world)
+        world.finish(aftermath)
+        assert len(world.notes.records) > 100
+
+
 def test_kill_9_of_the_server_loses_nothing() -> None:
     """Again and again, also while it starts; all the work is done in the end, each task once."""
-    tally = crashes.kill(lambda one: one.faults >= 6, seed=1)
-    assert tally.faults >= 6
-    assert tally.operations > 100
+    harmed(crashes.kill, faults=6, aftermath=0)
 
 
 def test_kill_9_of_workers_and_processes_that_stand_still_disturb_nobody() -> None:
     """What a dead worker held comes to another; one that wakes up late holds nothing any more."""
-    tally = crashes.stop(lambda one: one.faults >= 4, seed=1)
-    assert tally.faults >= 4
-    assert tally.operations > 100
+    harmed(crashes.stop, faults=4, aftermath=crashes.AFTERMATH)
