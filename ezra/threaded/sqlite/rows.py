@@ -7,6 +7,7 @@ its producer pushed: `payload` is None and `headers` is empty then, and neither 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ezra.sansio.model import Status
@@ -15,6 +16,9 @@ from ezra.sansio.queue.task import Task
 Headers = tuple[tuple[bytes, bytes], ...]
 Row = tuple[Any, ...]
 """A row as `sqlite3` gives and takes it."""
+
+_LENGTH = re.compile(rb"(0|[1-9][0-9]{0,9}):")
+"""In front of a netstring. `int` alone would take `-4`, and then read the same bytes for ever."""
 
 LOADED = (
     "tasks.id, tasks.priority, tasks.max_attempts, tasks.visibility_timeout, tasks.created_at, "
@@ -115,9 +119,11 @@ def unpack_headers(packed: bytes) -> Headers:
     parts = []
     position = 0
     while position < len(packed):
-        colon = packed.index(b":", position)
-        end = colon + 1 + int(packed[position:colon])
-        parts.append(packed[colon + 1 : end])
+        length = _LENGTH.match(packed, position)
+        if length is None:
+            raise ValueError(f"no netstring begins at byte {position}")
+        end = length.end() + int(length[1])
+        parts.append(packed[length.end() : end])
         if packed[end : end + 1] != b",":
             raise ValueError(f"a netstring does not end at byte {end}")
         position = end + 1
