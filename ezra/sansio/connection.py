@@ -207,7 +207,7 @@ class Connection:
         try:
             command = parse(request)
         except CommandError as error:
-            return BadCommand(error)
+            return BadCommand(error.as_answer())
         self._session.command = command.SPEC.name
         return command.adapted(self._session)
 

@@ -17,9 +17,20 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class EzraError(Exception):
     """Whatever EZRA raises on purpose."""
+
+    def as_answer(self) -> Self:
+        """Return it as an answer, without the way by which it came; whoever keeps it calls this.
+
+        A traceback holds the variables of all whom the error passed, and those hold the answer: a
+        circle, with the command's payload in it, that stays until the garbage collector comes by.
+        """
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
 
 
 class ProtocolError(EzraError):

@@ -97,7 +97,7 @@ class Dispatcher:
                 case _:
                     return self._look_or_clear(request)
         except EzraError as error:
-            return error
+            return error.as_answer()
 
     def _transact(self, command: Exec, session: Session) -> object:
         """Carry out a transaction in which some commands are not the engine's."""
@@ -193,7 +193,7 @@ def execute(engine: Engine, operations: Sequence[Operation]) -> list[Outcome]:
     try:
         return engine.execute(operations)
     except EngineError as error:
-        return [error] * len(operations)
+        return [error.as_answer()] * len(operations)
 
 
 def release(engine: Engine, deliveries: Sequence[Delivery]) -> Outcome:

@@ -146,7 +146,7 @@ class Handler:
             try:
                 event = self._connection.next_event()
             except RemoteProtocolError as error:
-                return requests, error
+                return requests, error.as_answer()
             if isinstance(event, Signal | Closed):
                 return requests, event
             requests.append(event)
@@ -180,7 +180,7 @@ class Handler:
                     results = submission.wait()
                 results = self._unless_unblocked(results)
         except EngineError as error:
-            results = [error]
+            results = [error.as_answer()]
         self._send(results, only_if_there=True)
 
     @contextmanager

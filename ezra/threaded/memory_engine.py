@@ -102,7 +102,7 @@ class MemoryEngine(Engine):
         try:
             answer = self._machine.apply(operation, self._clock.now())
         except CommandError as error:
-            submission.outcomes.append(error)
+            submission.outcomes.append(error.as_answer())
             return
         if isinstance(answer, Waiting):
             submission.ticket = answer.ticket

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -95,6 +96,11 @@ class ServerProcess:
         client = RawClient(self.address, protocol=protocol)
         self._clients.append(client)
         return client
+
+    def memory(self) -> int:
+        """Return how many bytes of memory it has now."""
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * resource.getpagesize()
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

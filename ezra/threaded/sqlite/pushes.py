@@ -28,7 +28,7 @@ def push(tx: Transaction, calls: Sequence[Call]) -> None:
         try:
             call.outcome = _admit(tx, operation, admitted)
         except CommandError as error:
-            call.outcome = error
+            call.outcome = error.as_answer()
             if tx.indivisible:
                 break  # so that those behind it use up no ids
     tx.insert(admitted)

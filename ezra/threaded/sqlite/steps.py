@@ -163,7 +163,7 @@ def _change(
         try:
             call.outcome, after = answer(tasks, call.operation)
         except CommandError as error:
-            call.outcome, after = error, []
+            call.outcome, after = error.as_answer(), []
         for task in after:
             changed[task.id] = tasks[task.id] = task
             if task.status is Status.ABSENT:
@@ -204,7 +204,7 @@ def each(carry_out_one: Callable[[Transaction, Any], Outcome]) -> Step:
             try:
                 call.outcome = carry_out_one(tx, call.operation)
             except CommandError as error:
-                call.outcome = error
+                call.outcome = error.as_answer()
 
     return step
 
@@ -221,7 +221,7 @@ def transact(tx: Transaction, transact: Transact) -> Result:
     except Exception as error:
         if faults.verdict(error) is not None:
             raise
-        cause = faults.reply(error)
+        cause = faults.reply(error).as_answer()
         raise CommandError(Text.ROLLED_BACK.format(error=cause)) from error
 
 

@@ -177,6 +177,6 @@ def _one_by_one(tx: Transaction, kind: Kind, calls: Sequence[Call]) -> None:
         except Exception as error:
             if faults.verdict(error) is not None:
                 raise
-            call.outcome = faults.reply(error)
+            call.outcome = faults.reply(error).as_answer()
             if isinstance(call.operation, Claim):
                 tx.serve(call, call.operation)
