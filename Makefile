@@ -6,8 +6,8 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check coverage bench bench-quick clients tools docs clean \
-        ready-to-run ready-to-test ready-to-check
+.PHONY: help run test check coverage bench bench-quick clients tools fuzz docs clean \
+        ready-to-run ready-to-test ready-to-fuzz ready-to-check
 
 VENV := .venv/bin/python
 ARGS ?=
@@ -61,11 +61,14 @@ clients: ready-to-test  ## one scenario with every Redis client there is, in its
 tools: ready-to-test  ## the frameworks and tools of Redis Streams, unmodified
 	@$(VENV) -m tests.tools $(ARGS)
 
+fuzz: ready-to-fuzz  ## a fuzzer guided by coverage; ARGS="--seconds 60 --target session"
+	@$(VENV) -m tests.fuzz $(ARGS)
+
 docs: ready-to-run  ## write again those parts of docs/ that are generated
 	$(VENV) docs/generate.py
 
 clean:  ## remove whatever make made; the tasks in ezra-data stay
-	rm -rf .venv .clients .tools build *.egg-info .coverage .coverage.* .hypothesis .import_linter_cache \
+	rm -rf .venv .clients .tools .fuzz build *.egg-info .coverage .coverage.* .hypothesis .import_linter_cache \
 	    .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -76,6 +79,9 @@ ready-to-run:
 
 ready-to-test:
 	@$(set-up) client test
+
+ready-to-fuzz:
+	@$(set-up) client test fuzz
 
 ready-to-check:
 	@$(set-up) client test check

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 
 from tests.faults import file_systems, full_disk, io_errors, live, ordering, power_loss
 from tests.faults import crashes
+from tests.faults import fuzzing
 from tests.faults.tally import Tally
 
 Campaign = Callable[[float], Tally]
@@ -31,6 +32,7 @@ CAMPAIGNS: Mapping[str, Campaign] = {
     "disk full": full_disk.campaign,
     "server killed": crashes.kills,
     "workers killed, all stopped": crashes.stops,
+    "fuzzed inputs": fuzzing.campaign,
 }
 """By the name that the table shows."""
 
