@@ -15,9 +15,16 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 
-from tests.faults import file_systems, full_disk, io_errors, live, ordering, power_loss
-from tests.faults import crashes
-from tests.faults import fuzzing
+from tests.faults import (
+    crashes,
+    file_systems,
+    full_disk,
+    fuzzing,
+    io_errors,
+    live,
+    ordering,
+    power_loss,
+)
 from tests.faults.tally import Tally
 
 Campaign = Callable[[float], Tally]
