@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from ezra.sansio.access import Access, Role
 
 REDIS_VERSION = "8.2.0"
 """The Redis whose reply shapes EZRA keeps to. Clients choose their commands by it: told EZRA's own
@@ -74,6 +76,12 @@ class Session:
     """The RESP version of its replies; HELLO changes it as its own reply is sent."""
     name: str = ""
     """What the client calls itself; empty when it has not said."""
+    access: Access = Access.OPEN
+    """Which passwords the server has."""
+    role: Role = field(init=False)
+    """What the client may do; AUTH and HELLO change it as they are answered."""
+    failed_logins: int = 0
+    """How often it said a wrong password. The driver lets it wait after each."""
     lib_name: str = ""
     lib_ver: str = ""
     replies: Replies = Replies.ON
@@ -100,6 +108,27 @@ class Session:
     blocked: bool = False
     """Whether it waits for a task."""
 
+    def __post_init__(self) -> None:
+        """A client is nobody until it has said a password, where one is needed."""
+        self.role = Role.NOBODY if self.access.needed else Role.DEFAULT
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether the client has said a password, or needs none."""
+        return self.role is not Role.NOBODY
+
+    def log_in(self, user: bytes | None, password: bytes) -> bool:
+        """Take the role that user and password stand for; return whether they were right.
+
+        Wrong ones are counted, and change nothing else: who was logged in stays it.
+        """
+        role = self.access.role_of(user, password)
+        if role is None:
+            self.failed_logins += 1
+            return False
+        self.role = role
+        return True
+
     @property
     def strict(self) -> bool:
         """Whether its library wants Redis' fields and no others."""
@@ -107,6 +136,7 @@ class Session:
 
     def reset(self) -> None:
         """Forget all that the client has said about itself, as RESET wants it."""
+        self.role = Role.NOBODY if self.access.needed else Role.DEFAULT
         self.protocol = 2
         self.name = ""
         self.replies = Replies.ON

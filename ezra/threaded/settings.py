@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ezra.sansio.access import Access
 from ezra.sansio.commands.arguments import MAX_ATTEMPTS, MAX_SECONDS
 from ezra.sansio.model import MILLISECOND, SECOND, Defaults
 
@@ -22,6 +23,9 @@ MAX_DURATION = MAX_SECONDS * SECOND
 
 MAX_PAYLOAD_BYTES = 512 * 1024 * 1024
 """Redis' own limit for one value, and well under what SQLite stores in one field (10⁹ bytes)."""
+
+PASSWORDS = ("password", "push_password", "work_password")
+"""The settings that nobody is to see; an error about one of them never shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,17 @@ class Settings:
             raise ValueError("host must not be empty")
         if not str(self.data_dir):
             raise ValueError("data_dir must not be empty")
+        for name in PASSWORDS:
+            if not isinstance(getattr(self, name), str | None):
+                raise TypeError(f"{name} must be a str")
+        if not isinstance(self.protected_mode, bool):
+            raise TypeError(f"protected_mode must be True or False, not {self.protected_mode!r}")
+        _ = self.access
+
+    @property
+    def access(self) -> Access:
+        """Who gets in, and as whom."""
+        return Access.of(self.password, self.push_password, self.work_password)
 
 
 def check_range(name: str, value: int, lowest: int, highest: int) -> None:
