@@ -23,9 +23,10 @@ from __future__ import annotations
 import enum
 from collections import deque
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, assert_never
+from typing import Any, Final, Literal, TypeAlias, assert_never
 
-from ezra.sansio.commands.lookup import parse
+from ezra.sansio.commands.base import Command
+from ezra.sansio.commands.lookup import find
 from ezra.sansio.connection_state import CLOSING, DEAF, Input, State, transition
 from ezra.sansio.errors import (
     CommandError,
@@ -41,6 +42,7 @@ from ezra.sansio.resp.encoder import encode
 from ezra.sansio.resp.limits import DEFAULT_LIMITS, Limits
 from ezra.sansio.resp.requests import Oversized, RequestDecoder
 from ezra.sansio.resp.values import SimpleError, Value
+from ezra.sansio.rights import refusal
 from ezra.sansio.session import Replies, Session
 from ezra.sansio.transaction import BadCommand, Read, Transaction
 
@@ -48,6 +50,7 @@ __all__ = [
     "MAX_UNANSWERED",
     "NEED_DATA",
     "PAUSED",
+    "STRANGERS_MAX_UNANSWERED",
     "BadCommand",
     "Closed",
     "Connection",
@@ -59,6 +62,10 @@ __all__ = [
 MAX_UNANSWERED = 1024
 """Commands that are read ahead of their answers: enough to share one commit, and a bound on what a
 client that sends without end can make the server hold."""
+
+STRANGERS_MAX_UNANSWERED = 2
+"""The same before the password: the longest error such a client can have is some 300 bytes, so what
+it leaves unread stays below 1 KiB (in Redis it once grew without bound, CVE-2025-21605)."""
 
 
 class Signal(enum.Enum):
@@ -83,13 +90,17 @@ Event: TypeAlias = Read | Closed | Literal[Signal.NEED_DATA, Signal.PAUSED]
 
 
 class Connection:
-    """The session machine. Only one thread may be in it at a time."""
+    """The session machine. Only one thread may be in it at a time.
+
+    What its client may do is `session.role`: whoever knows him already sets that beforehand.
+    """
 
     def __init__(self, session: Session, limits: Limits = DEFAULT_LIMITS) -> None:
         self._session = session
         self._decoder = RequestDecoder(limits)
         self._transaction = Transaction(session)
-        self._state = State.OPEN
+        self._state = State.OPEN if session.authenticated else State.STRANGER
+        self._decoder.stranger = not session.authenticated
         self._ended = False  # the peer's last byte has been received, though perhaps not read
         self._unanswered: deque[Read | RemoteProtocolError] = deque()
         self._garbage = ""  # the error reply to what is not RESP
@@ -126,7 +137,7 @@ class Connection:
         """
         self._handed_out.clear()
         match self._state:
-            case State.OPEN | State.COLLECTING | State.SPOILED:
+            case State.STRANGER | State.OPEN | State.COLLECTING | State.SPOILED:
                 return self._read()
             case State.HELD | State.LEAVING:
                 return PAUSED
@@ -156,7 +167,7 @@ class Connection:
             reply = self._reply(request, result)
         self._unanswered.popleft()
         if not self._unanswered:
-            self._state = transition(self._state, Input.ANSWERED)
+            self._all_answered()
         return reply
 
     def send_failed(self) -> tuple[Delivery, ...]:
@@ -172,9 +183,16 @@ class Connection:
         self._state = transition(self._state, Input.LOST)
         return lost
 
+    def _all_answered(self) -> None:
+        """Go on reading, by the rules for whom the client has shown himself to be."""
+        known = self._session.authenticated or self._state is not State.HELD
+        self._state = transition(self._state, Input.ANSWERED if known else Input.UNKNOWN)
+        self._decoder.stranger = self._state is State.STRANGER
+
     def _read(self) -> Event:
         """Look at the next request."""
-        if len(self._unanswered) >= MAX_UNANSWERED:
+        stranger = self._state is State.STRANGER
+        if len(self._unanswered) >= (STRANGERS_MAX_UNANSWERED if stranger else MAX_UNANSWERED):
             return PAUSED
         try:
             request = self._decoder.next_request()
@@ -205,11 +223,23 @@ class Connection:
             text = Text.OVERSIZED.format(size=request.size, limit=request.limit)
             return BadCommand(CommandError(text))
         try:
-            command = parse(request)
+            command = self._parse(request)
         except CommandError as error:
             return BadCommand(error.as_answer())
         self._session.command = command.SPEC.name
         return command.adapted(self._session)
+
+    def _parse(self, request: list[bytes]) -> Command[Any]:
+        """Return the command, of which nothing but its name is read unless the client may send it.
+
+        Raises:
+            CommandError: he may not, or it is none.
+        """
+        kind, names = find(request)
+        refused = refusal(self._session.role, kind.SPEC.name)
+        if refused:
+            raise CommandError(refused)
+        return kind.parse(request[names:])
 
     def _reply(self, request: Read, result: object) -> bytes:
         """Return the reply, which may be silence, and note what comes with it."""

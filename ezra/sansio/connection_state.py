@@ -4,6 +4,9 @@
 whoever drives the connection has called it out of order. What a state means beyond its transitions
 is data, too: `CLOSING`, `IN_TRANSACTION` and `DEAF`.
 
+    STRANGER ──bad──► STRANGER                         what needs a password is refused
+    STRANGER ──barrier──► HELD ──unknown──► STRANGER   AUTH, HELLO, RESET: no password yet,
+    STRANGER ──barrier──► HELD ──answered──► OPEN      … or the right one
     OPEN ──command──► OPEN
     OPEN ──barrier──► HELD ──answered──► OPEN          HELLO, a claim that may wait
     OPEN ──quit──► LEAVING ──answered──► CLOSED
@@ -12,9 +15,12 @@ is data, too: `CLOSING`, `IN_TRANSACTION` and `DEAF`.
     OPEN ──begin──► COLLECTING ──finish──► OPEN        MULTI; EXEC or DISCARD
     COLLECTING ──bad──► SPOILED ──finish──► OPEN       what was refused makes EXEC abort
 
+A connection begins as OPEN, or as STRANGER where a password is needed. For a STRANGER the table has
+no `command` and no `begin`: nothing can be carried out before the password, whoever forgets to ask.
+
 COLLECTING and SPOILED go on like OPEN where nothing else is said: a barrier there is RESET, which
-gives up the transaction. From everywhere, `lost` leads to CLOSED, but an ERROR stays one. A
-connection that has yet to authenticate would be a state of its own beside OPEN.
+gives up the transaction, or an EXEC with an AUTH in it. From everywhere, `lost` leads to CLOSED,
+but an ERROR stays one.
 """
 
 from __future__ import annotations
@@ -27,6 +33,8 @@ from ezra.sansio.errors import LocalProtocolError
 class State(enum.Enum):
     """Where a connection stands. The value is its name in the docs."""
 
+    STRANGER = "stranger"
+    """The client has yet to say a password: only what can do that is read."""
     OPEN = "open"
     """Commands are read as they come, ahead of their answers."""
     COLLECTING = "collecting"
@@ -62,6 +70,8 @@ class Input(enum.Enum):
     """QUIT was read."""
     ANSWERED = "answered"
     """The last command that was open has been answered."""
+    UNKNOWN = "unknown"
+    """The same, and the client still, or again, has to say a password."""
     END = "end"
     """The peer's bytes have come to their end, and everything before it was read."""
     GARBAGE = "garbage"
@@ -71,6 +81,13 @@ class Input(enum.Enum):
 
 
 TRANSITIONS: dict[tuple[State, Input], State] = {
+    (State.STRANGER, Input.BAD): State.STRANGER,
+    (State.STRANGER, Input.BARRIER): State.HELD,
+    (State.STRANGER, Input.QUIT): State.LEAVING,
+    (State.STRANGER, Input.ANSWERED): State.STRANGER,
+    (State.STRANGER, Input.END): State.ENDED,
+    (State.STRANGER, Input.GARBAGE): State.ERROR,
+    (State.STRANGER, Input.LOST): State.CLOSED,
     (State.OPEN, Input.COMMAND): State.OPEN,
     (State.OPEN, Input.BAD): State.OPEN,
     (State.OPEN, Input.BEGIN): State.COLLECTING,
@@ -99,6 +116,7 @@ TRANSITIONS: dict[tuple[State, Input], State] = {
     (State.SPOILED, Input.GARBAGE): State.ERROR,
     (State.SPOILED, Input.LOST): State.CLOSED,
     (State.HELD, Input.ANSWERED): State.OPEN,
+    (State.HELD, Input.UNKNOWN): State.STRANGER,
     (State.HELD, Input.LOST): State.CLOSED,
     (State.LEAVING, Input.ANSWERED): State.CLOSED,
     (State.LEAVING, Input.LOST): State.CLOSED,

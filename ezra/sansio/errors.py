@@ -86,6 +86,8 @@ class Text:
     # Bytes that are not RESP: those that Redis knows
     INVALID_MULTIBULK_LENGTH = "ERR Protocol error: invalid multibulk length"
     INVALID_BULK_LENGTH = "ERR Protocol error: invalid bulk length"
+    STRANGERS_MULTIBULK = "ERR Protocol error: unauthenticated multibulk length"
+    STRANGERS_BULK = "ERR Protocol error: unauthenticated bulk length"
     BULK_EXPECTED = "ERR Protocol error: expected '$', got '{byte}'"
     UNBALANCED_QUOTES = "ERR Protocol error: unbalanced quotes in request"
     BIG_INLINE_REQUEST = "ERR Protocol error: too big inline request"
@@ -137,6 +139,13 @@ class Text:
     NO_PROTOCOL = "NOPROTO unsupported protocol version"
     HELLO_OPTION = "ERR Syntax error in HELLO option '{name}'"
     WRONG_CREDENTIALS = "WRONGPASS invalid username-password pair or user is disabled."
+    NO_AUTH = "NOAUTH Authentication required."
+    HELLO_NO_AUTH = (
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the "
+        "HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and "
+        "select the RESP protocol version at the same time"
+    )
+    NO_PERMISSION = "NOPERM User {user} has no permissions to run the '{name}' command"
     DATABASE = "ERR DB index is out of range"
     CLIENT_NAME = "ERR Client names cannot contain spaces, newlines or special characters."
     CLIENT_INFO = "ERR {name} cannot contain spaces, newlines or special characters."
@@ -200,6 +209,7 @@ class Text:
     EXEC_ARITY = (
         "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"
     )
+    EXEC_NO_AUTH = "EXECABORT Transaction discarded because of: NOAUTH Authentication required."
     WATCH_INSIDE_MULTI = "ERR WATCH inside MULTI is not allowed"
     NO_WATCH = (
         "ERR WATCH is not supported by EZRA: a transaction is carried out as a whole, "

@@ -14,6 +14,7 @@ from typing import Any, Final
 from ezra.sansio.commands.base import Command
 from ezra.sansio.commands.claims import XReadGroup
 from ezra.sansio.commands.connection import Quit, Reset
+from ezra.sansio.commands.greeting import Auth
 from ezra.sansio.commands.transactions import Discard, Exec, Multi, Queued, Watch
 from ezra.sansio.connection_state import IN_TRANSACTION, Input, State
 from ezra.sansio.errors import CommandError, Text
@@ -79,7 +80,7 @@ class Transaction:
         Args:
             read: the request as it was understood.
             words: the request as it came; none where it was too large to be read.
-            state: where the connection stands: OPEN, COLLECTING or SPOILED.
+            state: where the connection stands: STRANGER, OPEN, COLLECTING or SPOILED.
         """
         if state not in IN_TRANSACTION:
             return self._outside(read)
@@ -116,7 +117,9 @@ class Transaction:
             case Exec():
                 whole = state is State.COLLECTING
                 kept = Exec(tuple(self._commands))
-                return kept if whole else _refusal(Text.EXEC_ABORT), Input.FINISH
+                if not whole:
+                    return _refusal(Text.EXEC_ABORT), Input.FINISH
+                return kept, Input.BARRIER if _changes_the_role(kept) else Input.FINISH
             case Discard() | Quit() | Reset():
                 return read, ENDING[type(read)]
             case Multi() | Watch():
@@ -149,6 +152,11 @@ class Transaction:
     def _forget(self) -> None:
         self._commands = []
         self._bytes = 0
+
+
+def _changes_the_role(command: Exec) -> bool:
+    """Tell whether what comes after EXEC may be another role's to decide: an AUTH is in it."""
+    return any(type(each) is Auth for each in command.commands)
 
 
 def _without_waiting(command: Command[Any]) -> Command[Any]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ezra.sansio.access import Access, Role
 from ezra.sansio.commands import (
     Command,
     ConnectionCommand,
@@ -24,6 +25,7 @@ from ezra.sansio.connection import (
     MAX_UNANSWERED,
     NEED_DATA,
     PAUSED,
+    STRANGERS_MAX_UNANSWERED,
     BadCommand,
     Closed,
     Connection,
@@ -42,7 +44,7 @@ from ezra.sansio.errors import (
 from ezra.sansio.model import Address, Delivery
 from ezra.sansio.resp.limits import DEFAULT_LIMITS, Limits
 from tests.property.commands.books import DELIVERY, FIVE, TASK
-from tests.property.wire import connection, request, session, split
+from tests.property.wire import PASSWORDS, connection, request, session, split
 
 CLAIM = request(*split("XREADGROUP GROUP g w STREAMS q >"))
 BLOCKED = request(*split("XREADGROUP GROUP g w BLOCK 0 STREAMS q >"))
@@ -51,6 +53,7 @@ REREAD = request(*split("XREADGROUP GROUP g w STREAMS q 0"))
 PING = request(b"PING")
 MULTI = request(b"MULTI")
 EXEC = request(b"EXEC")
+RESET = request(b"RESET")
 GIVEN = (Delivery(Address("q"), (TASK,)),)
 PIPELINE = b"".join(
     [
@@ -93,8 +96,8 @@ def _result(event: Command[Any] | BadCommand, own: Connection) -> object:
 class Driver:
     """Drives a connection as every driver does, and remembers all that it saw and sent."""
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
-        self.connection = Connection(session(), limits)
+    def __init__(self, limits: Limits = DEFAULT_LIMITS, *, access: Access = Access.OPEN) -> None:
+        self.connection = Connection(session(access=access), limits)
         self.seen: list[object] = []
         self.sent = b""
 
@@ -222,8 +225,12 @@ def test_a_browser_is_left_without_a_word(line: bytes) -> None:
 def test_the_table_is_what_happens(pair: tuple[State, Input]) -> None:
     """Each transition of the table is what the connection does when that happens to it."""
     state, given_input = pair
-    machine = connection()
-    TO[state](machine)
+    stranger = State.STRANGER in (state, TRANSITIONS[pair]) or given_input is Input.UNKNOWN
+    machine = connection(access=PASSWORDS if stranger else Access.OPEN)
+    if given_input is Input.UNKNOWN:
+        _read(machine, RESET)
+    else:
+        TO[state](machine)
     assert machine.state is state
     DO[given_input](machine)
     assert machine.state is TRANSITIONS[pair]
@@ -265,6 +272,7 @@ def _answer_all(machine: Connection) -> None:
 
 
 TO: dict[State, Callable[[Connection], None]] = {
+    State.STRANGER: lambda _: None,
     State.OPEN: lambda _: None,
     State.COLLECTING: lambda machine: _read(machine, MULTI),
     State.SPOILED: lambda machine: _read_all(machine, MULTI, request(b"NOSUCH")),
@@ -279,9 +287,10 @@ DO: dict[Input, Callable[[Connection], None]] = {
     Input.BAD: lambda machine: _read(machine, request(b"NOSUCH")),
     Input.BEGIN: lambda machine: _read(machine, MULTI),
     Input.FINISH: lambda machine: _read(machine, EXEC),
-    Input.BARRIER: lambda machine: _read(machine, request(b"RESET")),
+    Input.BARRIER: lambda machine: _read(machine, RESET),
     Input.QUIT: lambda machine: _read(machine, request(b"QUIT")),
     Input.ANSWERED: _answer_all,
+    Input.UNKNOWN: _answer_all,
     Input.END: lambda machine: _read(machine, b""),
     Input.GARBAGE: _read_garbage,
     Input.LOST: _lose,
@@ -312,6 +321,98 @@ def test_no_more_than_so_many_are_read_ahead() -> None:
     machine.send(None)
     assert machine.next_event() == Ping()
     assert machine.next_event() is PAUSED
+
+
+WORST = (
+    [request(b"Z" * 200, *[b"z" * 200] * 9), request(b"Z" * 200, *[b"'"] * 9)]
+    + [request(b"CLIENT", b"Z" * 200), request(b"HELLO", b"3", b"Z" * 200)]
+    + [request(b"\xff" * 200, *[b"\xff" * 200] * 9), request(b"\r" * 200, *[b"\n" * 200] * 9)]
+    + [request(*split(line)) for line in ("HELLO", "HELLO 3 AUTH a b", "AUTH a", "EXEC", "EXEC x")]
+    + [request(b"QUIT", b"x"), RESET, b"*1\r\n$16385\r\n"]
+)
+"""What a stranger gets the longest replies for."""
+
+
+@given(st.lists(st.sampled_from(WORST), max_size=8))
+def test_a_stranger_makes_the_server_hold_little(sent: list[bytes]) -> None:
+    """Before the password less than 1 KiB of replies is made before the first has to be sent."""
+    machine = connection(access=PASSWORDS)
+    machine.receive_data(b"".join(sent))
+    events: list[object] = []
+    while True:
+        try:
+            event = machine.next_event()
+        except RemoteProtocolError as error:
+            events.append(error)
+            break
+        if isinstance(event, Signal | Closed):
+            break
+        events.append(event)
+    assert len(events) <= STRANGERS_MAX_UNANSWERED + 1
+    answers = [
+        event if isinstance(event, RemoteProtocolError) else _result(event, machine)  # type: ignore[arg-type]  # a command
+        for event in events
+    ]
+    assert sum(len(machine.send(answer)) for answer in answers) < 1024
+
+
+def test_a_stranger_becomes_known_by_what_he_sends_in_one_piece() -> None:
+    """A password and what needs it may be pipelined; a wrong one leaves the rest refused."""
+    for password, expected in (
+        (b"pushes", [b"+OK", b"+PONG"]),
+        (b"x", [b"-WRONGPASS", b"-NOAUTH"]),
+    ):
+        driver = Driver(access=PASSWORDS)
+        driver.feed(request(b"AUTH", password) + PING * 20)
+        first, second = expected
+        lines = driver.sent.split(b"\r\n")[:-1]
+        assert [line.split()[0] for line in lines] == [first, *[second] * 20]
+
+
+def test_a_role_is_for_what_comes_after_it() -> None:
+    """Each command is judged by who sent it, in whatever pieces and however far ahead it came."""
+    lines = (
+        "PING | AUTH push pushes | XADD q * payload x | XLEN q | AUTH work works | XLEN q | "
+        "XADD q * payload x | AUTH wrong | XLEN q | RESET | XLEN q | HELLO 3 AUTH default main | "
+        "CLIENT LIST ID x | RESET | HELLO"
+    )
+    data = b"".join(request(*split(line)) for line in lines.split(" | "))
+    whole, bytewise = Driver(access=PASSWORDS), Driver(access=PASSWORDS)
+    whole.feed(data)
+    for position in range(len(data)):
+        bytewise.feed(data[position : position + 1])
+    assert whole.sent == bytewise.sent
+    refused = [
+        str(seen[1]).split(" no permissions")[0] for seen in whole.seen if type(seen) is tuple
+    ]
+    assert [text.split(" HELLO")[0] for text in refused] == [
+        "NOAUTH Authentication required.",
+        "NOPERM User push has",
+        "NOPERM User work has",
+        "NOAUTH Authentication required.",
+        "ERR Invalid client ID",
+    ]
+    assert whole.sent.endswith(Text.HELLO_NO_AUTH.encode() + b"\r\n")
+
+
+def test_the_limits_of_a_stranger_end_with_the_password() -> None:
+    """At once, also for what has arrived already; and RESET brings them back."""
+    long = request(b"ECHO", b"x" * 20_000)
+    known = Driver(access=PASSWORDS)
+    known.feed(request(b"AUTH", b"main") + long + RESET + long + PING)
+    assert known.sent.endswith(b"+RESET\r\n-ERR Protocol error: unauthenticated bulk length\r\n")
+    assert b"x" * 20_000 in known.sent
+    assert known.connection.closing
+
+
+def test_a_driver_may_know_its_client_beforehand() -> None:
+    """Whoever sets the role before the connection is made has a client who is no stranger."""
+    own = session(access=PASSWORDS)
+    own.role = Role.WORK
+    machine = Connection(own)
+    assert machine.state is State.OPEN
+    machine.receive_data(PING)
+    assert machine.next_event() == Ping()
 
 
 def test_hello_switches_as_it_is_answered() -> None:

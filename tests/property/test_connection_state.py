@@ -17,6 +17,11 @@ IN_ANY_CASE = {
     Input.LOST: State.CLOSED,
 }
 LEGAL = {
+    State.STRANGER: {
+        Input.BAD: State.STRANGER,
+        Input.ANSWERED: State.STRANGER,
+        **IN_ANY_CASE,
+    },
     State.OPEN: {
         Input.COMMAND: State.OPEN,
         Input.BAD: State.OPEN,
@@ -38,7 +43,11 @@ LEGAL = {
         Input.ANSWERED: State.SPOILED,
         **IN_ANY_CASE,
     },
-    State.HELD: {Input.ANSWERED: State.OPEN, Input.LOST: State.CLOSED},
+    State.HELD: {
+        Input.ANSWERED: State.OPEN,
+        Input.UNKNOWN: State.STRANGER,
+        Input.LOST: State.CLOSED,
+    },
     State.LEAVING: {Input.ANSWERED: State.CLOSED, Input.LOST: State.CLOSED},
     State.ENDED: {Input.ANSWERED: State.CLOSED, Input.LOST: State.CLOSED},
     State.ERROR: {Input.ANSWERED: State.ERROR, Input.LOST: State.ERROR},
@@ -64,16 +73,32 @@ def test_an_error_is_for_ever() -> None:
         assert set(LEGAL[state].values()) == {state}
 
 
-def test_every_state_is_reached() -> None:
-    """No state is there for nothing."""
-    reached = {State.OPEN}
+@pytest.mark.parametrize("first", [State.OPEN, State.STRANGER])
+def test_every_state_is_reached(first: State) -> None:
+    """No state is there for nothing, wherever a connection begins."""
+    reached = {first}
     for _ in State:
         reached |= {after for (before, _), after in TRANSITIONS.items() if before in reached}
     assert reached == set(State)
 
 
+def test_a_stranger_has_nothing_carried_out() -> None:
+    """Before the password no command is let through; the one way out is an answered barrier."""
+    reading = {State.OPEN, State.COLLECTING, State.SPOILED}
+    steps = {
+        given: after for (before, given), after in TRANSITIONS.items() if before is State.STRANGER
+    }
+    assert not steps.keys() & {Input.COMMAND, Input.BEGIN, Input.FINISH}
+    assert not set(steps.values()) & reading
+    assert {
+        before
+        for (before, _), after in TRANSITIONS.items()
+        if after is State.OPEN and before not in reading
+    } == {State.HELD}
+
+
 def test_what_states_mean() -> None:
     """Where nothing more is read nothing is kept; only where commands may come does one stay."""
-    reading = {State.OPEN, State.COLLECTING, State.SPOILED}
+    reading = {State.STRANGER, State.OPEN, State.COLLECTING, State.SPOILED}
     assert set(State) - CLOSING == reading | {State.HELD, State.LEAVING}
     assert set(State) - DEAF == reading | {State.HELD, State.ENDED}

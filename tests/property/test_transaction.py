@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ezra.sansio import transaction
+from ezra.sansio.access import Role
 from ezra.sansio.commands import (
+    Auth,
     ClientGetName,
     Command,
     Discard,
@@ -28,7 +30,7 @@ from ezra.sansio.errors import CommandError
 from ezra.sansio.model import Delivery
 from ezra.sansio.session import Session
 from tests.property.commands.books import DELIVERY, FIVE
-from tests.property.wire import connection, request, split
+from tests.property.wire import PASSWORDS, connection, request, split
 
 ABORT = "EXECABORT Transaction discarded because of previous errors."
 
@@ -70,6 +72,32 @@ def test_exec_brings_all_that_was_queued() -> None:
     assert [type(command) for command in whole.commands] == [XAdd, XLen, Ping]
     assert events[5] == Ping()
     assert machine.state is State.OPEN
+
+
+def test_after_an_exec_with_an_auth_in_it_the_new_role_decides() -> None:
+    """What was queued was judged as it was queued; nothing behind EXEC is, before it is answered.
+
+    And nobody gains by it: what the old role may not do spoils the transaction, whatever AUTH says.
+    """
+    machine = connection(access=PASSWORDS)
+    _session(machine).role = Role.DEFAULT
+    machine = Connection(_session(machine))
+    lines = ["MULTI", "AUTH push pushes", "XLEN q", "EXEC", "XLEN q"]
+    machine.receive_data(b"".join(request(*split(line)) for line in lines))
+    events = [machine.next_event() for _ in lines[:4]]
+    assert (machine.state, machine.next_event()) == (State.HELD, PAUSED)
+    whole = events[3]
+    assert isinstance(whole, Exec)
+    assert [type(command) for command in whole.commands] == [Auth, XLen]
+    auth = whole.commands[0]
+    assert isinstance(auth, Auth)
+    results = [None, None, None, (auth.answer(_session(machine)), 5)]
+    assert [machine.send(result) for result in results][-1] == b"*2\r\n+OK\r\n:5\r\n"
+    assert _error(machine.next_event()).startswith("NOPERM User push ")
+    machine.send(CommandError("ERR"))
+    refused = _ask(machine, "MULTI", "AUTH default main", "XLEN q", "EXEC")
+    assert _error(refused[2]).startswith("NOPERM User push ")
+    assert _error(refused[3]) == ABORT
 
 
 def test_what_a_client_reads() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ezra.sansio.access import Access
 from ezra.sansio.commands import Command, ConnectionCommand, ServerCommand
 from ezra.sansio.connection import BadCommand, Connection
 from ezra.sansio.session import ServerIdentity, Session
@@ -17,14 +18,18 @@ def request(*words: bytes) -> bytes:
     )
 
 
-def session(protocol: Literal[2, 3] = 2) -> Session:
+PASSWORDS = Access.of("main", "pushes", "works")
+"""A server with all three."""
+
+
+def session(protocol: Literal[2, 3] = 2, access: Access = Access.OPEN) -> Session:
     """Return the session of a client that has said nothing yet."""
-    return Session(7, ServerIdentity("1.2.3"), protocol)
+    return Session(7, ServerIdentity("1.2.3"), protocol, access=access)
 
 
-def connection(protocol: Literal[2, 3] = 2) -> Connection:
+def connection(protocol: Literal[2, 3] = 2, access: Access = Access.OPEN) -> Connection:
     """Return a fresh connection."""
-    return Connection(session(protocol))
+    return Connection(session(protocol, access))
 
 
 def split(line: str) -> list[bytes]:

@@ -14,6 +14,7 @@ from typing import ClassVar, Generic, Self, TypeVar
 
 from ezra.sansio.model import Delivery
 from ezra.sansio.resp.values import Value
+from ezra.sansio.rights import wire_name
 from ezra.sansio.session import Session
 
 ResultT_contra = TypeVar("ResultT_contra", contravariant=True)
@@ -70,7 +71,7 @@ class CommandSpec:
     @property
     def wire_name(self) -> str:
         """As Redis' replies and error texts write it: `xadd`, `xgroup|create`."""
-        return self.name.lower().replace(" ", "|")
+        return wire_name(self.name)
 
     def fits(self, words: int) -> bool:
         """Whether a command of so many words, names included, has the right length."""

@@ -21,9 +21,6 @@ from ezra.sansio.session import Session
 TYPES = frozenset({b"normal", b"master", b"replica", b"slave", b"pubsub"})
 """The types of clients that Redis tells apart; all of EZRA's are normal."""
 
-USER = "default"
-"""The one user that there is."""
-
 
 def describe(client: Session, now: int) -> str:
     """Return a client's line in CLIENT LIST: Redis' fields in Redis' order.
@@ -46,7 +43,7 @@ def describe(client: Session, now: int) -> str:
         **dict.fromkeys(("obl", "oll", "omem", "tot-mem"), 0),
         "events": "r",
         "cmd": client.command.lower().replace(" ", "|") or "NULL",
-        "user": USER,
+        "user": client.role.value,
         "redir": tracking.redirect if tracking else -1,
         "resp": client.protocol,
         "lib-name": client.lib_name,

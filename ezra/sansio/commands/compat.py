@@ -1,4 +1,4 @@
-"""What libraries ask of every Redis and EZRA has nothing of: a cluster, scripts, several users.
+"""What libraries ask of every Redis and EZRA has nothing of: a cluster, scripts, lists of users.
 
 Each is answered as by a Redis that stands alone, so that they go on, or refused with the reason.
 Nothing here pretends to have done what it did not.
@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from ezra.sansio.access import Role
 from ezra.sansio.commands.base import CommandSpec
 from ezra.sansio.commands.connection import ConnectionCommand, PlainCommand
-from ezra.sansio.commands.fixed import FixedCommand, HelpCommand, RefusedCommand
+from ezra.sansio.commands.fixed import HelpCommand, RefusedCommand
 from ezra.sansio.commands.greeting import module_of
 from ezra.sansio.errors import Text
 from ezra.sansio.resp.values import Value
+from ezra.sansio.rights import RIGHTS, wire_name
 from ezra.sansio.session import ServerIdentity, Session
 
 
@@ -120,50 +122,96 @@ class ScriptLoad(RefusedCommand):
 
 
 @dataclass(frozen=True, slots=True)
-class AclWhoAmI(FixedCommand):
-    """Who one is: there is one user."""
+class AclWhoAmI(ConnectionCommand[Role]):
+    """Who one is."""
 
-    REPLY: ClassVar = b"default"
     SPEC: ClassVar = CommandSpec(
         name="ACL WHOAMI",
         arguments="",
         arity=2,
-        summary="Who this connection is logged in as: there is one user, default.",
+        summary="Who this connection is logged in as.",
         group="server",
-        replies=("bulk string: default",),
+        replies=("bulk string: default, push or work",),
     )
+
+    @classmethod
+    def parse(cls, arguments: Sequence[bytes]) -> Self:
+        """No arguments."""
+        return cls()
+
+    def answer(self, session: Session) -> Role:
+        """The session's role."""
+        return session.role
+
+    def reply(self, result: Role, protocol: int) -> Value:
+        """The name of its user."""
+        return result.value.encode()
 
 
 @dataclass(frozen=True, slots=True)
-class AclUsers(FixedCommand):
+class AclUsers(ConnectionCommand[tuple[Role, ...]]):
     """Who there is."""
 
-    REPLY: ClassVar = (b"default",)
     SPEC: ClassVar = CommandSpec(
         name="ACL USERS",
         arguments="",
         arity=2,
-        summary="The names of all users: there is one, default.",
+        summary="The names of all users: default, and push and work where they have passwords.",
         group="server",
-        replies=("array: default",),
+        replies=("array: names",),
         flags=("admin",),
     )
 
+    @classmethod
+    def parse(cls, arguments: Sequence[bytes]) -> Self:
+        """No arguments."""
+        return cls()
+
+    def answer(self, session: Session) -> tuple[Role, ...]:
+        """Who can log in."""
+        return session.access.roles
+
+    def reply(self, result: tuple[Role, ...], protocol: int) -> Value:
+        """Their names."""
+        return tuple(role.value.encode() for role in result)
+
 
 @dataclass(frozen=True, slots=True)
-class AclList(FixedCommand):
-    """Who may do what: everybody, everything."""
+class AclList(ConnectionCommand[tuple[str, ...]]):
+    """Who may do what. Unlike Redis' it has no digests of passwords: those can be guessed from."""
 
-    REPLY: ClassVar = (b"user default on nopass ~* &* +@all",)
     SPEC: ClassVar = CommandSpec(
         name="ACL LIST",
         arguments="",
         arity=2,
-        summary="Who may do what: everybody everything.",
+        summary="Who may do what, a line for each user; passwords are not shown.",
         group="server",
-        replies=("array: user default on nopass ~* &* +@all",),
+        replies=("array: user default on nopass ~* &* +@all, or lines like it",),
         flags=("admin",),
     )
+
+    @classmethod
+    def parse(cls, arguments: Sequence[bytes]) -> Self:
+        """No arguments."""
+        return cls()
+
+    def answer(self, session: Session) -> tuple[str, ...]:
+        """A line for each who can log in."""
+        nopass = "" if session.access.needed else "nopass "
+        return tuple(
+            f"user {role.value} on {nopass}~* &* {_rights(role)}" for role in session.access.roles
+        )
+
+    def reply(self, result: tuple[str, ...], protocol: int) -> Value:
+        """The lines."""
+        return tuple(line.encode() for line in result)
+
+
+def _rights(role: Role) -> str:
+    """Return what a role may do, as Redis writes it."""
+    if role is Role.DEFAULT:
+        return "+@all"
+    return " ".join(["-@all", *[f"+{name}" for name in sorted(map(wire_name, RIGHTS[role]))]])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
 
 from ezra.sansio.commands.arguments import Words, integer, printable, shown
@@ -14,9 +14,6 @@ from ezra.sansio.commands.connection import ConnectionCommand
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.resp.values import OK, Map, Value
 from ezra.sansio.session import Session
-
-DEFAULT_USER = b"default"
-"""Redis' name for the user that a client is until it names another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Hello(ConnectionCommand[Greeting]):
 
     protocol: Literal[2, 3] | None = None
     """None keeps the one that is spoken."""
-    credentials: tuple[bytes, bytes] | None = None
+    credentials: tuple[bytes, bytes] | None = field(default=None, repr=False)
     """User and password."""
     client_name: str | None = None
 
@@ -52,6 +49,7 @@ class Hello(ConnectionCommand[Greeting]):
             Text.HELLO_OPTION,
             Text.CLIENT_NAME,
             Text.WRONG_CREDENTIALS,
+            Text.HELLO_NO_AUTH,
         ),
         flags=("no_multi", "fast"),
     )
@@ -80,9 +78,11 @@ class Hello(ConnectionCommand[Greeting]):
         return cls(protocol, credentials, name)
 
     def answer(self, session: Session) -> Greeting | CommandError:
-        """Without a password on the server, the default user's is as good as any."""
-        if self.credentials is not None and self.credentials[0] != DEFAULT_USER:
+        """Whoever is, or is logged in by it, gets the greeting. Nobody learns who answers."""
+        if self.credentials is not None and not session.log_in(*self.credentials):
             return CommandError(Text.WRONG_CREDENTIALS)
+        if not session.authenticated:
+            return CommandError(Text.HELLO_NO_AUTH)
         if self.client_name is not None:
             session.name = self.client_name
         return Greeting(
@@ -113,21 +113,26 @@ class Hello(ConnectionCommand[Greeting]):
 
 @dataclass(frozen=True, slots=True)
 class Auth(ConnectionCommand[None]):
-    """Log in. As long as the server has no password, the default user's is as good as any."""
+    """Log in. Where the server has no password, the default user's is as good as any."""
 
     user: bytes | None
     """None where only a password was given."""
-    password: bytes
+    password: bytes = field(repr=False)
 
     SPEC: ClassVar = CommandSpec(
         name="AUTH",
         arguments="[user] password",
         arity=-2,
-        summary="Log in; the server has no password yet, and one user, default.",
+        summary="Log in with a password alone, or as default, push or work.",
         group="connection",
         replies=("OK", Text.AUTH_WITHOUT_NEED, Text.WRONG_CREDENTIALS),
         flags=("fast",),
     )
+
+    @property
+    def barrier(self) -> bool:
+        """What comes after it may be another's to do."""
+        return True
 
     @classmethod
     def parse(cls, arguments: Sequence[bytes]) -> Self:
@@ -138,10 +143,12 @@ class Auth(ConnectionCommand[None]):
         return cls(user[0] if user else None, password)
 
     def answer(self, session: Session) -> CommandError | None:
-        """A password alone is a misunderstanding that its client had better hear of."""
-        if self.user is None:
+        """A password where none is needed is a misunderstanding that its client should hear of."""
+        if self.user is None and not session.access.needed:
             return CommandError(Text.AUTH_WITHOUT_NEED)
-        return None if self.user == DEFAULT_USER else CommandError(Text.WRONG_CREDENTIALS)
+        if session.log_in(self.user, self.password):
+            return None
+        return CommandError(Text.WRONG_CREDENTIALS)
 
     def reply(self, result: None, protocol: int) -> Value:
         """OK."""

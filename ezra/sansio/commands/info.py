@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from ezra.sansio.access import Role
 from ezra.sansio.commands.base import CommandSpec
 from ezra.sansio.commands.server import ServerCommand
 from ezra.sansio.host import Facts, Host, Usage
@@ -42,6 +43,8 @@ class Moment:
     identity: ServerIdentity
     now: int
     """Unix microseconds."""
+    role: Role = Role.DEFAULT
+    """Who asks."""
 
     @property
     def uptime(self) -> int:
@@ -178,7 +181,7 @@ def _ezra(moment: Moment) -> Fields:
         "ezra_version": moment.identity.version,
         "engine": facts.engine,
         "synchronous": facts.synchronous,
-        "data_dir": facts.data_dir,
+        **({"data_dir": facts.data_dir} if moment.role is Role.DEFAULT else {}),
         "database_bytes": moment.usage.database,
         "max_payload_bytes": facts.max_payload,
         "queues": len(queues),
@@ -243,7 +246,13 @@ class Info(ServerCommand[str]):
     def answer(self, host: Host, session: Session) -> str:
         """The sections, in Redis' order."""
         moment = Moment(
-            host, host.facts, host.usage(), host.clients(), session.identity, host.now()
+            host,
+            host.facts,
+            host.usage(),
+            host.clients(),
+            session.identity,
+            host.now(),
+            session.role,
         )
         return "\r\n".join(
             _section(title, fields(moment))

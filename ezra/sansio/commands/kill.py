@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from ezra.sansio.access import USERS, Role
 from ezra.sansio.commands import client, clients, tracking
 from ezra.sansio.commands.arguments import integer, shown
 from ezra.sansio.commands.base import CommandSpec
-from ezra.sansio.commands.clients import USER, is_normal
+from ezra.sansio.commands.clients import is_normal
 from ezra.sansio.commands.fixed import HelpCommand
 from ezra.sansio.commands.server import ServerCommand
 from ezra.sansio.errors import CommandError, Text
@@ -37,10 +38,10 @@ def _at_least_one(word: bytes, no_number: str, too_low: str) -> int:
     return number
 
 
-def _user(word: bytes) -> str:
-    if to_text(word) != USER:
+def _user(word: bytes) -> Role:
+    if word not in USERS:
         raise CommandError(Text.NO_SUCH_USER.format(name=shown(word)))
-    return USER
+    return USERS[word]
 
 
 def _yes(word: bytes) -> bool:
@@ -49,7 +50,7 @@ def _yes(word: bytes) -> bool:
     return word.lower() == b"yes"
 
 
-FILTERS: dict[bytes, tuple[str, Callable[[bytes], int | str | bool]]] = {
+FILTERS: dict[bytes, tuple[str, Callable[[bytes], int | str | bool | Role]]] = {
     b"ID": ("id", _client_id),
     b"ADDR": ("address", to_text),
     b"LADDR": ("local_address", to_text),
@@ -70,8 +71,8 @@ class ClientKill(ServerCommand[int]):
     local_address: str | None = None
     normal: bool = True
     """Whether the type is the one that EZRA has clients of."""
-    user: str = USER
-    """The one that everybody is."""
+    user: Role | None = None
+    """Whose; None for everybody's."""
     skip_me: bool = True
     max_age: int = 0
     """Only who has been connected for so many seconds."""
@@ -128,6 +129,7 @@ class ClientKill(ServerCommand[int]):
         return not (
             not self.normal
             or (self.skip_me and client.id == session.id)
+            or (self.user is not None and client.role is not self.user)
             or (self.id is not None and client.id != self.id)
             or (self.address is not None and client.address != self.address)
             or (self.local_address is not None and client.local_address != self.local_address)

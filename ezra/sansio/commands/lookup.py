@@ -29,6 +29,18 @@ def parse(words: Sequence[bytes]) -> Command[Any]:
     Raises:
         CommandError: there is no such command, or it is not well formed; its text is the reply.
     """
+    command, names = find(words)
+    return command.parse(words[names:])
+
+
+def find(words: Sequence[bytes]) -> tuple[type[Command[Any]], int]:
+    """Return which command these words (at least one) name, and how many of them are its name.
+
+    Nothing behind the name has been looked at; that there is enough of it is known.
+
+    Raises:
+        CommandError: there is no such command, or it has another number of words.
+    """
     names = 1
     command = _BY_WORD.get(words[0].upper())
     if command is None:
@@ -36,7 +48,7 @@ def parse(words: Sequence[bytes]) -> Command[Any]:
         command = _find_subcommand(words)
     if not command.SPEC.fits(len(words)):
         raise CommandError(_wrong_arity(command))
-    return command.parse(words[names:])
+    return command, names
 
 
 def _wrong_arity(command: type[Command[Any]]) -> str:

@@ -24,6 +24,15 @@ MAX_WORDS = 1024 * 1024
 """Words of a request, or elements of an aggregate: Redis' own limit. Each costs some 50 bytes of
 memory when it is tiny, so a million stay in the order of `MAX_REST`."""
 
+STRANGERS_MAX_WORDS = 10
+"""Words of a request from somebody who has yet to say the password, as in Redis: HELLO with all its
+options has seven."""
+
+STRANGERS_MAX_BULK = 16 * 1024
+"""Bytes of a word of such a request, as in Redis: longer than any password. What a stranger sends
+beyond these two ends the connection; with `MAX_LINE`, ten of these are all that he can have kept
+(Redis' CVE-2021-32675 was that he could have far more kept)."""
+
 MAX_DEPTH = 128
 """Aggregates within aggregates. Redis' deepest reply has some seven; Python's own `==`, `hash` and
 `repr` of nested values recurse and give up at about a thousand."""

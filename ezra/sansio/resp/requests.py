@@ -16,7 +16,12 @@ from dataclasses import dataclass
 from ezra.sansio.errors import RemoteProtocolError, Text
 from ezra.sansio.resp.buffer import CRLF, NEED_DATA, Buffer, NeedData
 from ezra.sansio.resp.inline import split_inline
-from ezra.sansio.resp.limits import DEFAULT_LIMITS, Limits
+from ezra.sansio.resp.limits import (
+    DEFAULT_LIMITS,
+    STRANGERS_MAX_BULK,
+    STRANGERS_MAX_WORDS,
+    Limits,
+)
 from ezra.sansio.resp.scalars import strict_integer, to_text
 
 _SHORT = 1024  # a word below this many bytes is taken by the fast path
@@ -49,9 +54,13 @@ class RequestDecoder:
         "_room",
         "_size",
         "_words",
+        "stranger",
     )
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.stranger = False
+        """Whether the peer has yet to say a password, and may send little until then. It may be
+        changed between two requests, and holds for what has arrived already, too."""
         self._limits = limits
         self._buffer = Buffer()
         self._error: str | None = None  # what the peer did wrong; nothing is read after that
@@ -115,6 +124,8 @@ class RequestDecoder:
     def _begin(self, line: bytes) -> None:
         """Begin an array; one without words is over with that, and was no request."""
         count = _length(line)
+        if self.stranger and count is not None and count > STRANGERS_MAX_WORDS:
+            raise RemoteProtocolError(Text.STRANGERS_MULTIBULK)
         if count is None or count > self._limits.max_words:
             raise RemoteProtocolError(Text.INVALID_MULTIBULK_LENGTH)
         self._missing = max(count, 0)
@@ -170,6 +181,8 @@ class RequestDecoder:
         size = _length(line)
         if size is None or not 0 <= size <= self._limits.max_announced_bulk:
             raise RemoteProtocolError(Text.INVALID_BULK_LENGTH)
+        if self.stranger and size > STRANGERS_MAX_BULK:
+            raise RemoteProtocolError(Text.STRANGERS_BULK)
         self._admit(size, len(line) + size + len(CRLF))
         return size
 

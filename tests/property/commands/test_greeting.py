@@ -39,11 +39,13 @@ def test_the_name_is_noted_and_the_protocol_is_not_yet() -> None:
 
 
 def test_a_wrong_user_changes_nothing() -> None:
-    """Nobody but `default` can log in, and a refused HELLO gives no name."""
+    """Nobody but `default` can log in, and a refused HELLO gives no name; it is only counted."""
     own = session()
     answer = Hello(3, (b"root", b"x"), "me").answer(own)
     assert isinstance(answer, CommandError)
     assert str(answer).startswith("WRONGPASS ")
+    assert own.failed_logins == 1
+    own.failed_logins = 0
     assert own == session()
 
 

@@ -184,7 +184,75 @@ def test_only_an_inline_request_that_begins_so_is_a_browsers(request_: bytes) ->
     assert isinstance(event, list)
 
 
+@pytest.mark.parametrize("stranger", [False, True])
+@pytest.mark.parametrize(
+    "line", [b"POST / HTTP/1.1", b"pOsT /x", b"HOST: a", b"hOSt:", b"  Post x"]
+)
+def test_a_browser_is_hung_up_on_before_and_after_the_password(line: bytes, stranger: bool) -> None:
+    decoder = RequestDecoder()
+    decoder.stranger = stranger
+    events = decode(decoder, [line + b"\r\nPING\r\n"])
+    assert texts(events) == [repr(RemoteProtocolError(""))]
+
+
+# Numbers: ASCII digits and nothing else, wherever a length is announced
+
+NO_NUMBERS = [
+    *(b"1_0", b" +7 ", b" 7", b"7 ", b"+7", b"07", b"-0", b"--1", b"7.0", b"1e1", b"0x7", b"\t7"),
+    *(b"7\x00", b"\x007", b"7L", b"", b"\xb2", "\u0663".encode(), "\uff17".encode(), b"7\r"),
+]
+
+
+@pytest.mark.parametrize("word", NO_NUMBERS)
+def test_a_number_is_ascii_digits(word: bytes) -> None:
+    assert refusal(b"*%b\r\n" % word) == Text.INVALID_MULTIBULK_LENGTH
+    assert refusal(b"*1\r\n$%b\r\n" % word) == Text.INVALID_BULK_LENGTH
+
+
 # Limits
+
+
+def strangers_refusal(data: bytes) -> str:
+    """Return the text of the error that a client without its password is answered with."""
+    found = set()
+    for chunks in every_way(data):
+        decoder = RequestDecoder()
+        decoder.stranger = True
+        (error,) = decode(decoder, chunks)
+        assert isinstance(error, RemoteProtocolError)
+        found.add(str(error))
+    (text,) = found
+    return text
+
+
+def test_a_stranger_may_send_little() -> None:
+    assert strangers_refusal(b"*11\r\n") == "ERR Protocol error: unauthenticated multibulk length"
+    assert strangers_refusal(b"*9999999\r\n") == Text.STRANGERS_MULTIBULK
+    text = "ERR Protocol error: unauthenticated bulk length"
+    assert strangers_refusal(b"*1\r\n$16385\r\n") == text
+    assert strangers_refusal(b"*2\r\n$1\r\na\r\n$536870912\r\n") == text
+    assert strangers_refusal(b"*1\r\n$536870913\r\n") == Text.INVALID_BULK_LENGTH
+    decoder = RequestDecoder()
+    decoder.stranger = True
+    largest = [b"x" * 16_384] * 10
+    assert decode(decoder, [array(*largest)]) == [largest]
+    assert decode(decoder, [b"x" * 65_535 + b"\n"]) == [[b"x" * 65_535]]
+    assert texts(decode(decoder, [b"x" * 65_536 + b"\n"])) == [
+        repr(RemoteProtocolError(Text.BIG_INLINE_REQUEST))
+    ]
+
+
+def test_what_has_arrived_is_read_by_the_limits_of_the_moment() -> None:
+    long = array(*[b"x" * 20_000] * 11)
+    decoder = RequestDecoder()
+    decoder.stranger = True
+    decoder.receive_data(array(b"AUTH", b"p") + long * 2)
+    assert decoder.next_request() == [b"AUTH", b"p"]
+    decoder.stranger = False
+    assert decoder.next_request() == [b"x" * 20_000] * 11
+    decoder.stranger = True
+    with pytest.raises(RemoteProtocolError, match="unauthenticated multibulk"):
+        decoder.next_request()
 
 
 def test_a_word_may_be_as_long_as_the_limit() -> None:
