@@ -26,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns the exit code. Wrong arguments leave through SystemExit(2), as argparse does it.
     """
-    settings = parse(sys.argv[1:] if arguments is None else arguments, os.environ)
     log_to_stderr()
+    settings = parse(sys.argv[1:] if arguments is None else arguments, os.environ)
     threading.stack_size(THREAD_STACK)
     return serve(settings)
 

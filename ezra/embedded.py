@@ -72,7 +72,8 @@ class Ezra:
         options: as the server's flags are called: `visibility_timeout` (30), `max_attempts` (3),
             `retention_seconds` (None: done tasks stay), `synchronous` ("full"),
             `max_payload_bytes` …; with a `port` (0 picks a free one) Redis clients are served
-            beside, at `address`.
+            beside, at `address`, and have to say the `password`, if there is one; clients with the
+            `push_password` may only push, those with the `work_password` only work.
 
     Raises:
         ValueError, TypeError: an option is wrong; the text names it.

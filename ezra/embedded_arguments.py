@@ -45,6 +45,10 @@ class ServerOptions(TypedDict, total=False):
     synchronous: Literal["full", "normal"]
     max_clients: int
     max_payload_bytes: int
+    password: str | None
+    push_password: str | None
+    work_password: str | None
+    protected_mode: bool
 
 
 class TaskOptions(TypedDict, total=False):

@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from ezra.passwords import password, password_file
 from ezra.sansio.commands.arguments import MAX_ATTEMPTS
 from ezra.sansio.model import MILLISECOND, SECOND, Defaults
 from ezra.threaded.settings import (
@@ -70,6 +71,11 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def yes_or_no(text: str) -> bool:
+    """Read yes or no. Raises ValueError."""
+    return one_of("yes", "no")(text) == "yes"
+
+
 def not_empty(text: str) -> str:
     """Read any text but the empty one. Raises ValueError."""
     if text and "\0" not in text:
@@ -94,11 +100,29 @@ class Option:
     help: str
     read: Callable[[str], Any]
     """Makes the setting from the text. Raises ValueError with what the text must be."""
+    secret: bool = False
+    """Whether an error must not repeat the text."""
 
     @property
     def variable(self) -> str:
         """The environment variable, for example EZRA_DATA_DIR."""
         return PREFIX + self.flags[-1].removeprefix("--").replace("-", "_").upper()
+
+
+def _password_options(setting: str, may: str) -> tuple[Option, Option]:
+    """Return the two forms of a password: as it is, and in a file."""
+    flag = f"--{setting.replace('_', '-')}"
+    return (
+        Option(
+            setting, (flag,), "TEXT",
+            f"who says this may {may}; `ps` shows it to everybody, so rather use a file",
+            password, secret=True,
+        ),
+        Option(
+            setting, (f"{flag}-file",), "PATH",
+            "a file with that in its one line", password_file, secret=True,
+        ),
+    )  # fmt: skip
 
 
 OPTIONS = (
@@ -141,13 +165,26 @@ OPTIONS = (
         "max_payload_bytes", ("--max-payload-bytes",), "N",
         "largest payload that is accepted (16777216)", whole(1, MAX_PAYLOAD_BYTES),
     ),
+    *(
+        option
+        for setting, may in (
+            ("password", "do everything"),
+            ("push_password", "only push"),
+            ("work_password", "only work: claim, ack, nack"),
+        )
+        for option in _password_options(setting, may)
+    ),
+    Option(
+        "protected_mode", ("--protected-mode",), "yes|no",
+        "serve this machine only as long as there is no password (yes)", yes_or_no,
+    ),
 )  # fmt: skip
 
 QUEUE_SETTINGS = frozenset({"visibility_timeout", "max_attempts", "retention"})
 """The options that belong to the queues' defaults."""
 
-Given = dict[str, tuple[str, str]]
-"""By setting: the flag or variable that gives it, and its text."""
+Given = dict[Option, tuple[str, str]]
+"""By option: the flag or variable that gives it, and its text."""
 
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
@@ -158,13 +195,16 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
             --help or --version.
     """
     parser = make_parser()
-    flags = from_flags(parser.parse_args(arguments))
+    known, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parser.error(f"unrecognized arguments: {_names_of(unknown)}")
+    flags = from_flags(known)
     try:
         values = read_all(from_environment(environment)) | read_all(flags)
+        of_queues = {name: values.pop(name) for name in QUEUE_SETTINGS & values.keys()}
+        return Settings(defaults=Defaults(**of_queues), **values)
     except ValueError as error:
         parser.error(str(error))
-    of_queues = {name: values.pop(name) for name in QUEUE_SETTINGS & values.keys()}
-    return Settings(defaults=Defaults(**of_queues), **values)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -177,25 +217,27 @@ def make_parser() -> argparse.ArgumentParser:
     )
     for option in OPTIONS:
         parser.add_argument(
-            *option.flags, dest=option.setting, metavar=option.value, help=option.help
+            *option.flags, dest=option.variable, metavar=option.value, help=option.help
         )
     parser.add_argument("-v", "--version", action="version", version=f"ezra {VERSION}")
     return parser
 
 
+def _names_of(words: Sequence[str]) -> str:
+    """Return which flags these are, without their values: one of those may be a password."""
+    flags = [word.partition("=")[0] for word in words if word.startswith("--")]
+    return ", ".join(flags) or f"{len(words)} of them belong to no flag"
+
+
 def from_flags(arguments: argparse.Namespace) -> Given:
     """Return what the command line gives."""
-    texts = {option: getattr(arguments, option.setting) for option in OPTIONS}
-    return {
-        option.setting: (option.flags[-1], text)
-        for option, text in texts.items()
-        if text is not None
-    }
+    texts = {option: getattr(arguments, option.variable) for option in OPTIONS}
+    return {option: (option.flags[-1], text) for option, text in texts.items() if text is not None}
 
 
 def from_environment(environment: Mapping[str, str]) -> Given:
     """Return what the environment gives. Raises ValueError for a variable that means nothing."""
-    known = {option.variable: option.setting for option in OPTIONS}
+    known = {option.variable: option for option in OPTIONS}
     given = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
     for name in given:
         if name not in known:
@@ -205,11 +247,14 @@ def from_environment(environment: Mapping[str, str]) -> Given:
 
 def read_all(given: Given) -> dict[str, Any]:
     """Return the value of each setting. Raises ValueError naming the flag or variable at fault."""
-    return {
-        option.setting: read_one(option, *given[option.setting])
-        for option in OPTIONS
-        if option.setting in given
-    }
+    values: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for option, (name, text) in given.items():
+        other = names.setdefault(option.setting, name)
+        if other is not name:
+            raise ValueError(f"{other} and {name} are both given: choose one of them")
+        values[option.setting] = read_one(option, name, text)
+    return values
 
 
 def read_one(option: Option, name: str, text: str) -> Any:
@@ -217,4 +262,5 @@ def read_one(option: Option, name: str, text: str) -> Any:
     try:
         return option.read(text)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}, not {text!r}") from None
+        shown = "" if option.secret else f", not {text!r}"
+        raise ValueError(f"{name}: {error}{shown}") from None

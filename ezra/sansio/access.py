@@ -18,6 +18,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import ClassVar
 
+from ezra.sansio.resp.limits import STRANGERS_MAX_BULK
+
+MAX_PASSWORD = STRANGERS_MAX_BULK
+"""Bytes of a password: no client could send a longer one."""
+
 
 class Role(enum.Enum):
     """What a client may do. The value is the name of its user, as CLIENT LIST shows it."""
@@ -77,6 +82,11 @@ class Access:
         """Whether a client has to say a password before anything else."""
         return bool(self.digests)
 
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """Who can log in, the default user first; where nobody needs to, that one is everybody."""
+        return tuple(role for role, _ in self.digests) or (Role.DEFAULT,)
+
     def role_of(self, user: bytes | None, password: bytes) -> Role | None:
         """Return what a client may do that says this; None where it is wrong.
 
@@ -117,6 +127,8 @@ def _check(role: Role, password: str, *, is_first: bool) -> None:
     """Raise ValueError for a password that protects nothing."""
     if not password:
         raise ValueError(f"{name_of(role)} must not be empty: leave it out, or choose one")
+    if len(to_bytes(password)) > MAX_PASSWORD:
+        raise ValueError(f"{name_of(role)} must be at most {MAX_PASSWORD} bytes")
     if is_first and role is not Role.DEFAULT:
         raise ValueError(
             f"{name_of(role)} needs password beside it: without that one everybody may do "

@@ -42,6 +42,8 @@ VALID: list[tuple[str, str, str, object]] = [
     ("--synchronous", "full", "synchronous", "full"),
     ("--max-clients", "1", "max_clients", 1),
     ("--max-payload-bytes", "1024", "max_payload_bytes", 1024),
+    ("--protected-mode", "no", "protected_mode", False),
+    ("--protected-mode", "yes", "protected_mode", True),
 ]
 
 INVALID: list[tuple[str, str]] = [
@@ -69,6 +71,7 @@ INVALID: list[tuple[str, str]] = [
     ("--max-clients", "0"),
     ("--max-payload-bytes", "16M"),
     ("--max-payload-bytes", "0"),
+    ("--protected-mode", "off"),
 ]
 
 
@@ -96,8 +99,8 @@ def test_a_flag_and_its_variable_mean_the_same(
 
 
 def test_every_option_is_tried() -> None:
-    """The tables above leave no option out."""
-    flags = {option.flags[-1] for option in OPTIONS}
+    """The tables above leave no option out; passwords have tests of their own."""
+    flags = {option.flags[-1] for option in OPTIONS if not option.secret}
     assert {flag for flag, *_ in VALID} == {flag for flag, _ in INVALID} == flags
 
 
@@ -124,7 +127,7 @@ def test_an_invalid_variable_is_named(
     assert error.startswith(f"ezra: error: {variable(flag)}: must ")
 
 
-@pytest.mark.parametrize("name", ["EZRA_PORTS", "EZRA_", "EZRA_PASSWORD", "EZRA_port"])
+@pytest.mark.parametrize("name", ["EZRA_PORTS", "EZRA_", "EZRA_PASSWORT", "EZRA_port"])
 def test_an_unknown_variable_is_an_error(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing that begins with EZRA_ is ignored."""
     with pytest.raises(SystemExit) as stopped:
