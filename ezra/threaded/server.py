@@ -72,6 +72,7 @@ class Server(socketserver.ThreadingTCPServer):
         self._max_clients = settings.max_clients
         self._limits = Limits(max_bulk=settings.max_payload_bytes)
         self._identity = ServerIdentity(VERSION)
+        self._access = settings.access
         self._numbers = itertools.count(1)
         self._clients = Clients()
         self._stopping = threading.Event()
@@ -179,6 +180,7 @@ class Server(socketserver.ThreadingTCPServer):
         return Session(
             next(self._numbers),
             self._identity,
+            access=self._access,
             address=show_address(*peer_address[:2]),
             local_address=show_address(*peer.getsockname()[:2]),
             descriptor=peer.fileno(),

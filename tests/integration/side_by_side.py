@@ -47,13 +47,18 @@ COMPARED_WITH = "7."
 
 
 @contextmanager
-def side_by_side() -> Iterator[Servers]:
-    """Start both, and end them; skip where the Redis at hand is none to compare with."""
+def side_by_side(settings: Settings = PATIENT, *options: str) -> Iterator[Servers]:
+    """Start both, and end them; skip where the Redis at hand is none to compare with.
+
+    Args:
+        settings: EZRA's.
+        options: further words of Redis' command line.
+    """
     version = redis_version() or ""
     if not version.startswith(COMPARED_WITH):
         pytest.skip(f"compared with Redis {COMPARED_WITH}x; here is {version or 'none'}")
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="redis-"))
-        redis = stack.enter_context(RedisProcess(Path(directory)))
-        ezra = stack.enter_context(LocalServer(PATIENT, SystemClock()))
+        redis = stack.enter_context(RedisProcess(Path(directory), *options))
+        ezra = stack.enter_context(LocalServer(settings, SystemClock()))
         yield Servers(ezra, redis)
