@@ -18,11 +18,13 @@ from importlib import import_module
 from pathlib import Path
 
 import ezra
+from ezra.sansio.access import Role
 from ezra.sansio.commands import TABLE
 from ezra.sansio.commands.base import CommandSpec
 from ezra.sansio.connection_state import TRANSITIONS as SESSION_TRANSITIONS
 from ezra.sansio.model import Status
 from ezra.sansio.queue.lifecycle import MEANINGS, TRANSITIONS, Event
+from ezra.sansio.rights import may
 
 DOCS = Path(__file__).parent
 ROOT = Path(ezra.__file__).parents[1]
@@ -160,6 +162,24 @@ def session_transitions() -> str:
     return table(("from", "input", "to"), rows)
 
 
+ROLES = {
+    "before the password": lambda name: may(Role.NOBODY, name),
+    "`push` and `work`": lambda name: may(Role.PUSH, name) and may(Role.WORK, name),
+    "`push`": lambda name: may(Role.PUSH, name),
+    "`work`": lambda name: may(Role.WORK, name),
+    "`default` alone": lambda _: True,
+}
+"""Who may send a command; the first that fits is where it is listed."""
+
+
+def roles() -> str:
+    """List what each role may send, each command once."""
+    found: dict[str, list[str]] = {title: [] for title in ROLES}
+    for name in sorted(TABLE):
+        found[next(title for title, fits in ROLES.items() if fits(name))].append(f"`{name}`")
+    return table(("who", "may send"), ((who, ", ".join(names)) for who, names in found.items()))
+
+
 def excerpt(name: str) -> str:
     """Quote one function of the asyncio example.
 
@@ -210,6 +230,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "reply-shapes": reply_shapes,
     "error-texts": error_texts,
     "session-transitions": session_transitions,
+    "roles": roles,
     "example-turn": partial(excerpt, "_turn"),
     "example-wait": partial(excerpt, "_wait"),
     "example-watch": partial(excerpt, "_watch"),

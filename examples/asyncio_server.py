@@ -6,6 +6,8 @@ clock: that is all that is left to do here. Tasks live as long as the process.
 
     python examples/asyncio_server.py [port]
 
+With a QUEUE_PASSWORD in its environment, clients have to say that first.
+
 docs/embedding.md walks through it.
 """
 
@@ -22,6 +24,7 @@ from typing import Any, TypeAlias, cast
 
 from ezra import __version__
 from ezra.sansio import commands
+from ezra.sansio.access import Access
 from ezra.sansio.connection import BadCommand, Closed, Connection, Signal
 from ezra.sansio.errors import CommandError, RemoteProtocolError
 from ezra.sansio.execution import as_step, as_transact, fill
@@ -33,6 +36,7 @@ from ezra.sansio.resp.limits import Limits
 from ezra.sansio.session import ServerIdentity, Session
 
 IDENTITY = ServerIdentity(__version__)
+ACCESS = Access.of(os.environ.get("QUEUE_PASSWORD"))
 LIMITS = Limits()
 RECEIVE_SIZE = 64 * 1024  # bytes
 LINGER = 1.0  # seconds for a client to read the last reply and hang up
@@ -105,7 +109,7 @@ class Server(Host):
 
     def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Give a client that has just come a task of its own."""
-        session = Session(next(self._numbers), IDENTITY, connected_at=now())
+        session = Session(next(self._numbers), IDENTITY, access=ACCESS, connected_at=now())
         task = asyncio.create_task(Client(session, self._queue, self, reader, writer).run())
         self._clients[session.id] = session, task
         task.add_done_callback(lambda _: self._clients.pop(session.id))

@@ -26,7 +26,13 @@ from tests.integration.waiting import until
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
-PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md"))]
+PAGES = [
+    README,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    ROOT / "CHANGELOG.md",
+    *sorted(ROOT.glob("docs/*.md")),
+]
 
 FENCED = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
 MARKED = re.compile(r"^<!-- example: ([\w-]+) -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -78,6 +84,7 @@ def test_generated_parts_fit_the_code() -> None:
         ("lifecycle.md", "available --> in_flight: claim", "done --> in_flight: claim"),
         ("protocol.md", "#### XACK", "#### XACKNOWLEDGE"),
         ("architecture.md", "| `open` | garbage | `error` |", "| `open` | garbage | `open` |"),
+        ("security.md", "| `push` | `XADD` |", "| `push` | `XADD`, `XRANGE` |"),
         ("embedding.md", "    match command:", "    match commando:"),
     ],
 )

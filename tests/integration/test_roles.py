@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +16,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ezra import Ezra
-from tests.integration.raw_client import RawClient
-from tests.integration.server_process import ServerProcess
+from tests.integration.raw_client import PATIENCE, RawClient
+from tests.integration.server_process import ServerProcess, environment
 
 SECRETS = {"default": "S3CRET-main", "push": "S3CRET-push", "work": "S3CRET-work"}
 WRONG = "S3CRET-wrong"
@@ -150,3 +154,71 @@ def test_nothing_shows_a_password(tmp_path: Path) -> None:
     assert "chmod 600" in "".join(server.log)
     for text in (shown, command, "\n".join(server.log)):
         assert "S3CRET" not in text
+
+
+SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
+OF_THE_PAGE = {
+    "EZRA_PASSWORD": "the main password",
+    "EZRA_PUSH_PASSWORD": "the push password",
+    "EZRA_WORK_PASSWORD": "the work password",
+}
+TO_ITS_END: Any = {"env": environment(), "check": True, "timeout": PATIENCE}
+
+
+def test_what_the_page_shows_for_redis_py_runs(tmp_path: Path) -> None:
+    """From top to bottom, as it stands but for the port: a task goes its way."""
+    examples = re.findall(r"^<!-- example: (\w+) -->\n```python\n(.*?)^```$", page(), FLAGS)
+    said = {}
+    with ServerProcess(tmp_path / "data", variables=OF_THE_PAGE) as server:
+        for name, code in examples:
+            program = tmp_path / f"{name}.py"
+            program.write_text(code.replace("42002", str(server.address[1])))
+            line = [sys.executable, str(program)]
+            done = subprocess.run(
+                line,
+                env=environment({}),
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+            )
+            said[name] = done.stdout.strip()
+    assert said == {"push": "", "work": "b'to: alice@example.org'", "owner": "['default']"}
+
+
+def test_what_the_page_shows_for_redis_cli_runs(tmp_path: Path) -> None:
+    """As it stands but for the port and the place of the files."""
+    cli = shutil.which("redis-cli")
+    if cli is None:
+        pytest.skip("no redis-cli here: it is in Debian's package redis-tools")
+    for variable, name in zip(OF_THE_PAGE, ("password", "push", "work"), strict=True):
+        (tmp_path / name).write_text(OF_THE_PAGE[variable] + "\n")
+    (script,) = [code for code in re.findall(r"^```sh\n(.*?)^```$", page(), FLAGS) if "CLI" in code]
+    with ServerProcess(":memory:", variables=OF_THE_PAGE) as server:
+        script = script.replace("/etc/ezra", str(tmp_path)).replace("42002", str(server.address[1]))
+        line = ["/bin/bash", "-euc", script]
+        done = subprocess.run(line, capture_output=True, text=True, **TO_ITS_END)
+    pushed, *claimed, killed = done.stdout.split("\n")[:-1]
+    assert pushed in claimed
+    assert "to: alice@example.org" in claimed
+    assert (killed, done.stderr) == ("0", "")
+
+
+def page() -> str:
+    """Return the page on security."""
+    return SECURITY.read_text("utf-8")
+
+
+FLAGS = re.DOTALL | re.MULTILINE
+
+
+def test_who_works_removes_nothing_that_no_worker_was_given(ezra: Ezra) -> None:
+    """Not by any command that ends a task by its id."""
+    with connect(ezra, password=SECRETS["default"]) as owner:
+        task = owner.xadd("waiting", {"payload": "x"})
+    with connect(ezra, password=SECRETS["work"]) as worker:
+        worker.execute_command("XACK", "waiting", "g", task)
+        worker.execute_command("XACKDEL", "waiting", "g", "IDS", 1, task)
+        worker.execute_command("XDEL", "waiting", task)
+        worker.execute_command("XNACK", "waiting", "g", "FATAL", "IDS", 1, task)
+        assert worker.xlen("waiting") == 1
