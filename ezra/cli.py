@@ -20,6 +20,9 @@ THREAD_STACK = 512 * 1024
 """Bytes of a thread's stack. What is not used costs address space only, but of that the platform's
 default takes 8 MiB a client; much less than this, and deep C code could end the process."""
 
+UMASK = 0o077
+"""Whatever file the server makes, nobody else may read it."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `python -m ezra` with these arguments, the process' own by default.
@@ -28,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     log_to_stderr()
     settings = parse(sys.argv[1:] if arguments is None else arguments, os.environ)
+    os.umask(UMASK)
     threading.stack_size(THREAD_STACK)
     return serve(settings)
 

@@ -20,10 +20,12 @@ from ezra.passwords import password, password_file
 from ezra.sansio.commands.arguments import MAX_ATTEMPTS
 from ezra.sansio.model import MILLISECOND, SECOND, Defaults
 from ezra.threaded.settings import (
+    MAX_BUFFER_BYTES,
     MAX_CLIENTS,
     MAX_DURATION,
     MAX_PAYLOAD_BYTES,
     MAX_PORT,
+    MEBIBYTE,
     MEMORY,
     Settings,
 )
@@ -81,6 +83,11 @@ def not_empty(text: str) -> str:
     if text and "\0" not in text:
         return text
     raise ValueError("must not be empty")
+
+
+def path(text: str) -> Path:
+    """Read the path of a file. Raises ValueError."""
+    return Path(not_empty(text))
 
 
 def directory(text: str) -> Path | str:
@@ -177,6 +184,24 @@ OPTIONS = (
     Option(
         "protected_mode", ("--protected-mode",), "yes|no",
         "serve this machine only as long as there is no password (yes)", yes_or_no,
+    Option(
+        "max_buffer_bytes", ("--max-buffer-bytes",), "N",
+        "memory for requests and replies on their way (a quarter of the machine's)",
+        whole(MEBIBYTE, MAX_BUFFER_BYTES),
+    ),
+    Option(
+        "tls_cert", ("--tls-cert",), "FILE",
+        "speak TLS, with this certificate and those that vouch for it, in PEM", path,
+    ),
+    Option("tls_key", ("--tls-key",), "FILE", "the certificate's private key, in PEM", path),
+    Option(
+        "tls_client_ca", ("--tls-client-ca",), "FILE",
+        "serve only clients with a certificate that one of these vouches for", path,
+    ),
+    Option(
+        "idle_timeout", ("--idle-timeout",), "S",
+        "seconds after which a silent client that waits for nothing is cut off (never)",
+        duration(SECOND, lowest=MILLISECOND),
     ),
 )  # fmt: skip
 
@@ -205,6 +230,17 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         return Settings(defaults=Defaults(**of_queues), **values)
     except ValueError as error:
         parser.error(str(error))
+    of_queues = {name: values.pop(name) for name in QUEUE_SETTINGS & values.keys()}
+    try:
+        return Settings(defaults=Defaults(**of_queues), **values)
+    except ValueError as error:  # settings that make no sense together
+        parser.error(as_flags(str(error)))
+
+
+def as_flags(text: str) -> str:
+    """Return an error about settings with their names as a person types them."""
+    names = {option.setting: option.flags[-1] for option in OPTIONS}
+    return re.sub("[a-z_]+", lambda word: names.get(word[0], word[0]), text)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -321,6 +321,19 @@ class Text:
 
     # The engine
     MAX_CLIENTS = "ERR max number of clients reached"
+    PROTECTED_MODE = (
+        "DENIED EZRA is in protected mode: it has no password and serves its own machine only. "
+        "Set one (--password-file), or ask for clients' certificates (--tls-client-ca); "
+        "--protected-mode no serves everybody who reaches this port"
+    )
+    NO_MEMORY_FOR_REQUEST = (
+        "OOM too much is on its way to this server just now: nothing of this was done; "
+        "send less at a time, or see --max-buffer-bytes"
+    )
+    NO_MEMORY_FOR_REPLY = (
+        "OOM the reply would take more memory than there is for it just now; "
+        "ask for fewer tasks (COUNT), or see --max-buffer-bytes"
+    )
     SHUTTING_DOWN = "ERR the server is shutting down; nothing was done"
     WITHDRAWN = "ERR interrupted before it was carried out; nothing was done"
     STORAGE_FULL = "ERR the disk is full: nothing was done; free some space and try again"

@@ -56,6 +56,8 @@ class Facts:
     """Empty where there is none."""
     recovered: Recovered | None = None
     """None where there is nothing to recover from."""
+    max_buffers: int = 0
+    """Bytes of requests and replies that all clients may have on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class Usage:
     """Commands that were carried out."""
     errors: int
     """Commands that were answered with an error."""
+    buffers: int = 0
+    """Bytes of large requests and replies that are on their way just now."""
 
 
 class Host(ABC):

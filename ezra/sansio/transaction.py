@@ -69,10 +69,13 @@ Read = Command[Any] | BadCommand
 class Transaction:
     """The commands that one connection keeps between MULTI and EXEC."""
 
+    __slots__ = ("_commands", "_session", "size")
+
     def __init__(self, session: Session) -> None:
         self._session = session
         self._commands: list[Command[Any]] = []
-        self._bytes = 0
+        self.size = 0
+        """The bytes that are kept, each word with its `WORD_COST`."""
 
     def admit(self, read: Read, words: Sequence[bytes], state: State) -> tuple[Read, Input]:
         """Return what the driver is to answer, and what happens to the connection.
@@ -140,18 +143,18 @@ class Transaction:
         if command.wrong:
             return _refusal(command.wrong), Input.BAD
         size = sum(map(len, words)) + WORD_COST * len(words)
-        if len(self._commands) >= MAX_COMMANDS or self._bytes + size > MAX_BYTES:
+        if len(self._commands) >= MAX_COMMANDS or self.size + size > MAX_BYTES:
             text = Text.TOO_LONG_TRANSACTION.format(commands=MAX_COMMANDS, size=MAX_BYTES)
             return _refusal(text), Input.BAD
         if state is State.COLLECTING:
             self._commands.append(_without_waiting(command))
-            self._bytes += size
+            self.size += size
             self._session.queued = len(self._commands)
         return Queued(), Input.COMMAND
 
     def _forget(self) -> None:
         self._commands = []
-        self._bytes = 0
+        self.size = 0
 
 
 def _changes_the_role(command: Exec) -> bool:

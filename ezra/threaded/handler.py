@@ -9,48 +9,39 @@ Another thread may break off a wait: a shutdown, CLIENT KILL, CLIENT UNBLOCK. It
 submission; the connection's own thread then finds out why.
 
 What a reply hands out and nobody can receive is released: the claim never counted. How long that
-may stay unnoticed is in the kernel's hands; `prepare` says what is asked of it.
+may stay unnoticed is in the kernel's hands; `link.prepare` says what is asked of it.
+
+There are ten thousand of these. So objects here are small, what is seldom needed is made when it is
+needed, and what stands on the stack of a thread that waits is kept short.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
-import struct
-import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import replace
 
-from ezra.sansio.commands import XReadGroup
-from ezra.sansio.connection import NEED_DATA, Closed, Connection, Read, Signal
+from ezra.sansio.commands import Exec, XReadGroup
+from ezra.sansio.connection import NEED_DATA, BadCommand, Closed, Connection, Read, Signal
 from ezra.sansio.errors import CommandError, EngineError, EzraError, RemoteProtocolError, Text
 from ezra.sansio.model import Delivery
+from ezra.sansio.resp.encoder import encode
+from ezra.sansio.resp.values import SimpleError
 from ezra.sansio.session import Session
-from ezra.threaded.clock import Clock
+from ezra.threaded.budget import Account
 from ezra.threaded.dispatcher import Dispatcher
 from ezra.threaded.engine import Submission
+from ezra.threaded.link import Link
 from ezra.threaded.watcher import Watcher, has_hung_up
+from ezra.threaded.weights import weight
 
 log = logging.getLogger(__name__)
 
-RECEIVE_SIZE = 64 * 1024
-"""Bytes received at once: enough for a deep pipeline, little enough for thousands of threads."""
-
-SEND_TIMEOUT = 10
-"""Seconds that a reply may stand still before the connection is given up. A client that does not
-read must not hold its thread for ever."""
-
-LINK_TIMEOUT_MS = 5_000
-"""Milliseconds after which Linux gives up a link on which nothing is acknowledged: a cut cable, a
-host that has gone, and also a reply that is not read once the socket's buffers are full."""
-
-LINGER = 1.0
-"""Seconds to wait for a client's own end after a last reply, see `Handler._part`."""
-
-LINGER_READS = 16
-"""And how much to throw away of what it still sends meanwhile, in receives."""
+UNREAD = 1024
+"""Bytes of replies that may be on their way to a client that has yet to say its password. Who does
+not read what it is told before that gets nothing more."""
 
 
 class Handler:
@@ -59,14 +50,31 @@ class Handler:
     `stop`, `cut` and `unblock` may be called by any thread.
     """
 
+    __slots__ = (
+        "_account",
+        "_connection",
+        "_dispatcher",
+        "_failed_logins",
+        "_link",
+        "_lock",
+        "_stopping",
+        "_unblocked_by_error",
+        "_waiting_for",
+        "_watcher",
+        "commands",
+        "errors",
+        "session",
+        "thread",
+    )
+
     def __init__(
         self,
-        peer: socket.socket,
+        link: Link,
         session: Session,
         connection: Connection,
         dispatcher: Dispatcher,
         watcher: Watcher,
-        clock: Clock,
+        account: Account,
     ) -> None:
         self.session = session
         self.thread: int | None = None
@@ -75,11 +83,13 @@ class Handler:
         """How many were carried out."""
         self.errors = 0
         """How many of them were answered with an error."""
-        self._peer = peer
+        self._link = link
         self._connection = connection
         self._dispatcher = dispatcher
         self._watcher = watcher
-        self._clock = clock
+        self._account = account
+        self._failed_logins = 0
+        """How many the client has waited for."""
         self._stopping = False
         self._lock = threading.Lock()
         self._waiting_for: Submission | None = None
@@ -90,24 +100,24 @@ class Handler:
         """Serve the client until either side ends it. Closing the socket is left to the caller."""
         self.thread = threading.get_ident()
         try:
-            prepare(self._peer)
+            self._link.open()
             while not self._stopping and self._turn():
                 pass
-            self._part()
+            self._link.part()
         except OSError as error:
             log.debug("client %d: %s", self.session.id, error)
+        finally:
+            self._account.hold(0)
 
     def stop(self) -> None:
         """Have the connection end after the turn that it is in."""
         self._stopping = True
-        with suppress(OSError):  # the client may have been quicker
-            self._peer.shutdown(socket.SHUT_RD)  # wakes the thread if it receives
+        self._link.shut(socket.SHUT_RD)  # wakes the thread if it receives
 
     def cut(self) -> None:
         """End the connection now, whatever it is doing."""
         self._stopping = True
-        with suppress(OSError):
-            self._peer.shutdown(socket.SHUT_RDWR)
+        self._link.shut(socket.SHUT_RDWR)
         with self._lock:
             submission = self._waiting_for
         if submission:
@@ -128,16 +138,37 @@ class Handler:
         requests, end = self._arrived()
         if requests:
             self.commands += len(requests)
-            self.session.active_at = self._clock.now()
             self._answer(requests)
         if isinstance(end, RemoteProtocolError):
-            self._peer.sendall(self._connection.send(end))
+            self._link.send(self._connection.send(end))
             return False
         if isinstance(end, Closed) or self._connection.closing:
             return False
         if end is NEED_DATA:
-            self._connection.receive_data(self._peer.recv(RECEIVE_SIZE))
+            # What was carried out is paid for until here.
+            return self._has_room() and self._receive()
         return True
+
+    def _receive(self) -> bool:
+        """Wait for more to arrive; tell whether there is room for it."""
+        self._connection.receive_data(self._link.receive(self._patience()))
+        self.session.active_at = self._link.clock.now()
+        return self._has_room()
+
+    def _patience(self) -> int | None:
+        """Return until when more has to arrive; None for as long as it likes."""
+        deadlines = self._link.deadlines
+        if not self.session.authenticated:
+            return self.session.connected_at + deadlines.login
+        return None if deadlines.idle is None else self._link.clock.now() + deadlines.idle
+
+    def _has_room(self) -> bool:
+        """Tell whether the connection may hold what it does; else say why it ends."""
+        if self._account.hold(self._connection.held):
+            return True
+        log.info("client %d is sent away: it takes more memory than there is", self.session.id)
+        self._link.send(encode(SimpleError(Text.NO_MEMORY_FOR_REQUEST), 2))
+        return False
 
     def _arrived(self) -> tuple[list[Read], Signal | Closed | RemoteProtocolError]:
         """Return every request that is complete, and why there are no more just now."""
@@ -155,15 +186,15 @@ class Handler:
         """Carry the requests out together and send their replies."""
         *before, last = requests
         if not isinstance(last, XReadGroup) or last.block is None:
-            self._send(self._dispatcher.carry_out(requests, self.session))
+            self._send(requests, self._dispatcher.carry_out(requests, self.session))
             return
         if before:
             at_once = replace(last, block=None)
             results = self._dispatcher.carry_out([*before, at_once], self.session)
             if results[-1] != ():
-                self._send(results)
+                self._send(requests, results)
                 return
-            self._send(results[:-1])
+            self._send(before, results[:-1])
             # The connection learns that these went out: they are not to be released later.
             self._connection.next_event()
         self._answer_blocked(last)
@@ -176,23 +207,20 @@ class Handler:
             if submission.settle():
                 results = submission.wait()
             else:
-                with self._blocked(submission):
-                    results = submission.wait()
-                results = self._unless_unblocked(results)
+                results = self._unless_unblocked(self._wait(submission))
         except EngineError as error:
             results = [error.as_answer()]
-        self._send(results, only_if_there=True)
+        self._send([command], results, only_if_there=True)
 
-    @contextmanager
-    def _blocked(self, submission: Submission) -> Iterator[None]:
-        """Meanwhile, the client is blocked, and is noticed if it goes."""
+    def _wait(self, submission: Submission) -> Sequence[object]:
+        """Return the submission's outcome; meanwhile the client is blocked, and watched."""
         with self._lock:
             self._waiting_for = submission
             self._unblocked_by_error = False
         self.session.blocked = True
         try:
-            with self._watcher.watching(self._peer, submission):
-                yield
+            with self._watcher.watching(self._link.peer, submission):
+                return submission.wait()
         finally:
             self.session.blocked = False
             with self._lock:
@@ -203,52 +231,52 @@ class Handler:
         told = self._unblocked_by_error and results == [()]
         return [CommandError(Text.UNBLOCKED)] if told else results
 
-    def _send(self, results: Sequence[object], *, only_if_there: bool = False) -> None:
+    def _send(
+        self, requests: Sequence[Read], results: Sequence[object], *, only_if_there: bool = False
+    ) -> None:
         """Send the replies in one piece; release what they hand out if that cannot be done.
 
         A client that hangs up can still be sent to, its kernel throws the bytes away. After a wait
         that is likely enough to be asked first (`only_if_there`).
         """
+        results = list(map(self._if_there_is_room, requests, results))
         self.errors += sum([isinstance(result, EzraError) for result in results])
         replies = b"".join([self._connection.send(result) for result in results])
         try:
-            if only_if_there and has_hung_up(self._peer):
+            self._before_sending()
+            if only_if_there and has_hung_up(self._link.peer):
                 raise ConnectionAbortedError("the client hung up while it was blocked")
-            self._peer.sendall(replies)
+            self._link.send(replies)
         except OSError:
             self._release(self._connection.send_failed())
             raise
+        self.session.active_at = self._link.clock.now()
+
+    def _if_there_is_room(self, request: Read, result: object) -> object:
+        """Return the result; one too large for the memory that there is becomes an error.
+
+        What it hands out is released. A result that cannot be had again is never refused: that of a
+        transaction, and tasks that are done as they are claimed.
+        """
+        size = weight(result)
+        if not size or self._account.add(size) or isinstance(request, Exec | BadCommand):
+            return result
+        if isinstance(request, XReadGroup) and request.no_ack:
+            return result
+        self._release(request.handed_out(result))
+        return CommandError(Text.NO_MEMORY_FOR_REPLY)
+
+    def _before_sending(self) -> None:
+        """Let a client wait that said a wrong password; refuse one that takes no replies before."""
+        failed = self.session.failed_logins - self._failed_logins
+        if failed:
+            self._failed_logins += failed
+            deadlines = self._link.deadlines
+            self._link.pause(min(failed * deadlines.login_pause, deadlines.login))
+        if not self.session.authenticated and self._link.unacknowledged() > UNREAD:
+            raise ConnectionAbortedError("the client does not read what it is told")
 
     def _release(self, deliveries: Sequence[Delivery]) -> None:
         if deliveries:
             released = self._dispatcher.release(deliveries)
             log.info("client %d is gone; tasks released: %s", self.session.id, released)
-
-    def _part(self) -> None:
-        """Say the last word and wait shortly for the client's own end.
-
-        A socket closed with unread bytes in it makes the kernel tear the connection down, and the
-        client may lose the reply that it was just sent.
-        """
-        self._peer.shutdown(socket.SHUT_WR)
-        self._peer.settimeout(LINGER)
-        for _ in range(LINGER_READS):
-            if not self._peer.recv(RECEIVE_SIZE):
-                return
-
-
-def prepare(peer: socket.socket) -> None:
-    """Set what the kernel is to do for a connection.
-
-    Replies go out at once. A send that stands still gives up (the kernel's own timeout, which costs
-    nothing; Python's would add a system call to each receive and send). On Linux a peer that has
-    vanished is noticed within some five seconds: silent ones are probed after 3, then each second.
-    """
-    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT, 0))
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if sys.platform == "linux":
-        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 3)
-        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
-        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LINK_TIMEOUT_MS)

@@ -15,6 +15,7 @@ from pathlib import Path
 from ezra.sansio.host import Facts, Host, Recovered, Usage
 from ezra.sansio.model import SECOND, QueueInfo
 from ezra.sansio.session import Session
+from ezra.threaded.budget import Budget
 from ezra.threaded.clients import Clients
 from ezra.threaded.clock import Clock
 from ezra.threaded.engine import Engine
@@ -38,12 +39,14 @@ class ServerHost(Host):
         engine: Engine,
         clock: Clock,
         clients: Clients,
+        budget: Budget,
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._clock = clock
         self._clients = clients
-        self._facts = gather(settings, address, engine, clock.now())
+        self._budget = budget
+        self._facts = gather(settings, address, engine, clock.now(), budget.limit)
 
     @property
     def facts(self) -> Facts:
@@ -70,6 +73,7 @@ class ServerHost(Host):
             rejected=totals.rejected,
             commands=totals.commands,
             errors=totals.errors,
+            buffers=self._budget.used,
         )
 
     def queues(self) -> Sequence[QueueInfo]:
@@ -110,7 +114,9 @@ class ServerHost(Host):
         return size
 
 
-def gather(settings: Settings, address: tuple[str, int], engine: Engine, now: int) -> Facts:
+def gather(
+    settings: Settings, address: tuple[str, int], engine: Engine, now: int, max_buffers: int
+) -> Facts:
     """Return what does not change while a server runs that starts now."""
     on_disk = isinstance(engine, SqliteEngine)
     system = platform.uname()
@@ -125,6 +131,7 @@ def gather(settings: Settings, address: tuple[str, int], engine: Engine, now: in
         port=port,
         max_clients=settings.max_clients,
         max_payload=settings.max_payload_bytes,
+        max_buffers=max_buffers,
         engine="sqlite" if on_disk else "memory",
         synchronous=settings.synchronous if on_disk else "off",
         data_dir=str(Path(settings.data_dir).absolute()) if on_disk else "",

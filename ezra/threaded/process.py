@@ -1,4 +1,4 @@
-"""What a server asks of the operating system for its process: open files, and one core."""
+"""What a server asks of the operating system for its process: files, threads, and one core."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
 from ezra.threaded.settings import Settings
 
@@ -16,6 +17,18 @@ log = logging.getLogger(__name__)
 
 SPARE_FILES = 64
 """File descriptors that stay free for the database and all else when every client is there."""
+
+SPARE_THREADS = 256
+"""Threads for whatever else runs under the same limit."""
+
+MAPS_OF_A_THREAD = 3
+"""Stretches of memory that Linux counts for each: its stack, the guard page below, Python's own."""
+
+SPARE_MAPS = 1024
+"""And those that the process has anyway."""
+
+PIDS_MAX = Path("/sys/fs/cgroup/pids.max")
+"""How many threads a container may have."""
 
 
 def fit_files(settings: Settings) -> Settings:
@@ -31,6 +44,46 @@ def fit_files(settings: Settings) -> Settings:
     fitting = max(allowed - SPARE_FILES, 1)
     log.warning("max-clients lowered to %d: a process may open %d files here", fitting, allowed)
     return replace(settings, max_clients=fitting)
+
+
+def warn_of_limits(settings: Settings) -> None:
+    """Say which limit of the machine will be met before every client has its thread.
+
+    The server goes on when it is: it takes no more clients until others have left.
+    """
+    needed = settings.max_clients
+    for name, limit, clients in _limits():
+        if clients < needed:
+            log.warning(
+                "at most %d of %d clients fit: %s is %d; raise it, or lower --max-clients",
+                clients,
+                needed,
+                name,
+                limit,
+            )
+
+
+def _limits() -> Iterator[tuple[str, int, int]]:
+    """Yield each limit on threads: its name, what it is, and for how many clients it is enough."""
+    processes, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    if processes != resource.RLIM_INFINITY and os.geteuid() != 0:  # root has none
+        yield "the limit of processes (ulimit -u)", processes, processes - SPARE_THREADS
+    for path in (Path("/proc/sys/kernel/threads-max"), Path("/proc/sys/kernel/pid_max"), PIDS_MAX):
+        limit = _number_in(path)
+        if limit is not None:
+            yield str(path), limit, limit - SPARE_THREADS
+    maps = _number_in(Path("/proc/sys/vm/max_map_count"))
+    if maps is not None:
+        clients = (maps - SPARE_MAPS) // MAPS_OF_A_THREAD
+        yield "/proc/sys/vm/max_map_count", maps, clients
+
+
+def _number_in(path: Path) -> int | None:
+    """Return the number in a file of the kernel's; None where there is none."""
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import socket
 import socketserver
 import threading
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any
 
 from ezra.sansio.connection import Connection
@@ -23,13 +24,18 @@ from ezra.sansio.resp.encoder import encode
 from ezra.sansio.resp.limits import Limits
 from ezra.sansio.resp.values import SimpleError
 from ezra.sansio.session import ServerIdentity, Session
+from ezra.threaded.budget import Account, Budget, default_limit
 from ezra.threaded.clients import Clients
 from ezra.threaded.clock import Clock
+from ezra.threaded.deadlines import Deadlines
 from ezra.threaded.dispatcher import Dispatcher
 from ezra.threaded.engine import Engine
 from ezra.threaded.handler import Handler
 from ezra.threaded.host import ServerHost
+from ezra.threaded.link import RECEIVE_SIZE, Link, TlsLink
+from ezra.threaded.seldom import Seldom
 from ezra.threaded.settings import Settings
+from ezra.threaded.tls import make_context
 from ezra.threaded.watcher import Watcher
 from ezra.version import VERSION
 
@@ -61,12 +67,29 @@ class Server(socketserver.ThreadingTCPServer):
     block_on_close = False  # `stop` knows better when to wait for them
     request_queue_size = BACKLOG
 
-    def __init__(self, settings: Settings, engine: Engine, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        clock: Clock,
+        deadlines: Deadlines | None = None,
+    ) -> None:
         """Bind the port; nothing is accepted before `start`.
 
+        Args:
+            settings: what was asked for.
+            engine: keeps the tasks.
+            clock: tells the time.
+            deadlines: other than those of every server, for tests.
+
         Raises:
-            StartError: the address cannot be resolved or bound.
+            StartError: the address cannot be resolved or bound, or TLS is not to be had with the
+                files that are named.
         """
+        self._tls = make_context(settings)
+        self._access = settings.access
+        self._only_local = needs_protection(settings)
+        self._deadlines = deadlines or Deadlines(idle=settings.idle_timeout)
         self._engine = engine
         self._clock = clock
         self._max_clients = settings.max_clients
@@ -76,14 +99,18 @@ class Server(socketserver.ThreadingTCPServer):
         self._numbers = itertools.count(1)
         self._clients = Clients()
         self._stopping = threading.Event()
-        self._short_of: str | None = None
+        self._shortages = Seldom(clock)
+        self._refusals = Seldom(clock)
+        given = settings.max_buffer_bytes
+        most = default_limit() if given is None else given
+        self._budget = Budget(most, self._limits.max_request)
         try:
             self.address_family, address = resolve(settings.host, settings.port)
             super().__init__(address, socketserver.BaseRequestHandler)
         except OSError as error:
             where = show_address(settings.host, settings.port)
             raise StartError(f"cannot serve {where}: {error.strerror}") from error
-        host = ServerHost(settings, self.address, engine, clock, self._clients)
+        host = ServerHost(settings, self.address, engine, clock, self._clients, self._budget)
         self._dispatcher = Dispatcher(engine, clock, host)
         self._watcher = Watcher()
         self._accepting = threading.Thread(
@@ -128,42 +155,61 @@ class Server(socketserver.ThreadingTCPServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept; after a shortage, pause before the next attempt."""
         try:
-            accepted = super().get_request()
+            peer, address = super().get_request()
         except OSError as error:
             if error.errno in SHORTAGES:
                 self._pause(str(error))
             raise
-        self._short_of = None
-        return accepted
+        return self._in_tls(peer), address
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Refuse a client beyond the limit, and say so."""
+        """Refuse a client that comes from elsewhere or beyond the limit, and say so."""
+        if self._only_local and not is_loopback(client_address[0]):
+            self._refuse(request, client_address, Text.PROTECTED_MODE, "protected mode")
+            return False
         if self.clients < self._max_clients:
             return True
-        log.warning("client %s refused: max-clients (%d) reached", client_address, self.clients)
-        self._clients.reject()
-        refuse(request)
+        reason = f"max-clients ({self._max_clients}) reached"
+        self._refuse(request, client_address, Text.MAX_CLIENTS, reason)
         return False
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start the client's thread, or refuse it when there is none to be had."""
         session = self._session_for(request, client_address)
-        connection = Connection(session, self._limits)
+        kind = Link if self._tls is None else TlsLink
         handler = Handler(
-            request, session, connection, self._dispatcher, self._watcher, self._clock
+            kind(request, self._deadlines, self._clock),
+            session,
+            Connection(session, self._limits),
+            self._dispatcher,
+            self._watcher,
+            Account(self._budget),
         )
         self._clients.add(request, handler)
         try:
-            super().process_request(request, client_address)
+            # Not socketserver's own way: what it keeps for each thread counts with so many.
+            threading.Thread(
+                target=self._serve, args=(request, handler), name="ezra-client", daemon=True
+            ).start()
         except RuntimeError as error:
-            refuse(request)
+            self._refuse(request, client_address, Text.MAX_CLIENTS, str(error))
             self.shutdown_request(request)
             self._pause(str(error))
 
-    def finish_request(self, request: Any, client_address: Any) -> None:
+    def _serve(self, request: socket.socket, handler: Handler) -> None:
         """Serve the client to its end, in its own thread."""
-        log.debug("client %s connected", client_address)
-        self._clients.handler(request).run()
+        try:
+            handler.run()
+        except Exception:
+            self.handle_error(request, handler.session.address)
+        finally:
+            self.shutdown_request(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End the connection, below TLS: its own last word has been said."""
+        with suppress(OSError):
+            socket.socket.shutdown(request, socket.SHUT_WR)
+        self.close_request(request)
 
     def close_request(self, request: Any) -> None:
         """Close the client's socket and forget it."""
@@ -188,19 +234,53 @@ class Server(socketserver.ThreadingTCPServer):
             active_at=now,
         )
 
+    def _in_tls(self, peer: socket.socket) -> socket.socket:
+        """Return the socket as the client's thread will use it; the handshake is left to that."""
+        if self._tls is None:
+            return peer
+        try:
+            return self._tls.wrap_socket(peer, server_side=True, do_handshake_on_connect=False)
+        except OSError:
+            peer.close()  # it has gone again
+            raise
+
+    def _refuse(self, peer: socket.socket, address: Address, text: str, reason: str) -> None:
+        """Tell a client that it is not served, and why; in TLS that would mean waiting for it."""
+        self._clients.reject()
+        self._refusals.warning("client %s refused: %s", show_address(*address[:2]), reason)
+        if self._tls is None:
+            refuse(peer, text)
+
     def _pause(self, shortage: str) -> None:
-        """Leave clients in the backlog for a moment; log the first of a row."""
-        if self._short_of != shortage:
-            log.error("cannot take another client, trying again shortly: %s", shortage)
-            self._short_of = shortage
+        """Leave clients in the backlog for a moment."""
+        self._shortages.error("cannot take another client, trying again shortly: %s", shortage)
         self._stopping.wait(ACCEPT_PAUSE)
 
 
-def refuse(client: socket.socket) -> None:
-    """Tell a client that there is no room, without ever waiting for it."""
+def refuse(client: socket.socket, text: str) -> None:
+    """Tell a client why it is not served, without ever waiting for it.
+
+    What it has sent already is read: otherwise its kernel would hear of a reset, and might throw
+    the error away.
+    """
     with suppress(OSError):
         client.setblocking(False)
-        client.send(encode(SimpleError(Text.MAX_CLIENTS), 2))
+        client.send(encode(SimpleError(text), 2))
+        client.shutdown(socket.SHUT_WR)
+        client.recv(RECEIVE_SIZE)
+
+
+def needs_protection(settings: Settings) -> bool:
+    """Tell whether clients of other machines are to be refused: nobody can say who they are."""
+    known = settings.access.needed or settings.tls_client_ca is not None
+    return settings.protected_mode and not known
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is the machine's own, also where IPv6 carries one of IPv4."""
+    address = ip_address(host.partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
 
 
 def resolve(host: str, port: int) -> tuple[socket.AddressFamily, Address]:

@@ -16,7 +16,6 @@ import queue
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
 
@@ -24,8 +23,8 @@ from ezra.sansio.errors import EngineError, EzraError
 from ezra.threaded.clock import Clock, SystemClock
 from ezra.threaded.engine import Engine
 from ezra.threaded.memory_engine import MemoryEngine
-from ezra.threaded.process import fit_files, one_core
-from ezra.threaded.server import Server, show_address
+from ezra.threaded.process import fit_files, one_core, warn_of_limits
+from ezra.threaded.server import Server, is_loopback, needs_protection, show_address
 from ezra.threaded.settings import MEMORY, Settings
 from ezra.threaded.sqlite.engine import SqliteEngine
 from ezra.version import VERSION
@@ -46,6 +45,7 @@ def serve(settings: Settings) -> int:
     reasons = Reasons()
     clock = SystemClock()
     settings = fit_files(settings)
+    warn_of_limits(settings)
     try:
         with (
             one_core(),
@@ -53,6 +53,7 @@ def serve(settings: Settings) -> int:
             closing(open_engine(settings, clock, reasons.put)) as engine,
         ):
             server = Server(settings, engine, clock)
+            warn_of_strangers(settings, server.address)
             reason = serve_until(reasons, server, describe(settings, engine))
     except EzraError as error:
         log.critical("%s", error)
@@ -66,16 +67,31 @@ def serve(settings: Settings) -> int:
 
 def serve_until(reasons: Reasons, server: Server, data: str) -> signal.Signals | EngineError:
     """Serve clients until there is a reason to end; return it when all of them have gone."""
-    host, port = server.address
-    where = show_address(host, port)
-    if not ip_address(host).is_loopback:
-        log.warning("whoever reaches %s may use it: there is no password yet", where)
+    where = show_address(*server.address)
     server.start()
     log.info("EZRA %s serves %s, %s", VERSION, where, data)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     reason = reasons.get()
     server.stop()
     return reason
+
+
+def warn_of_strangers(settings: Settings, address: tuple[str, int]) -> None:
+    """Say at start what those who reach the port from elsewhere may do, if that is worth a word."""
+    if is_loopback(address[0]):
+        return
+    where = show_address(*address)
+    known = settings.access.needed or settings.tls_client_ca is not None
+    if needs_protection(settings):
+        log.warning(
+            "%s refuses all clients but this machine's own: there is no password "
+            "(protected mode; see --password-file, --tls-client-ca)",
+            where,
+        )
+    elif not known:
+        log.warning("whoever reaches %s may use it: there is no password", where)
+    if settings.tls_cert is None:
+        log.warning("%s is served without TLS: whoever is on the way reads along", where)
 
 
 def open_engine(

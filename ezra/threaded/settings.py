@@ -24,6 +24,11 @@ MAX_DURATION = MAX_SECONDS * SECOND
 MAX_PAYLOAD_BYTES = 512 * 1024 * 1024
 """Redis' own limit for one value, and well under what SQLite stores in one field (10⁹ bytes)."""
 
+MEBIBYTE = 1024 * 1024
+
+MAX_BUFFER_BYTES = 2**50
+"""More memory than any machine has."""
+
 PASSWORDS = ("password", "push_password", "work_password")
 """The settings that nobody is to see; an error about one of them never shows it."""
 
@@ -47,6 +52,9 @@ class Settings:
     """Whether a commit is fsynced before it is answered, or at checkpoints only."""
     max_clients: int = 10_000
     max_payload_bytes: int = 16 * 1024 * 1024
+    max_buffer_bytes: int | None = None
+    """For what all clients together have on its way, requests and replies; None is a quarter of the
+    machine's memory."""
     min_free_bytes: int = 64 * 1024 * 1024
     """Free space on the disk below which pushes are refused; 0 never refuses."""
     password: str | None = field(default=None, repr=False)
@@ -68,6 +76,10 @@ class Settings:
         check_range("scheduler", self.scheduler, MILLISECOND, MAX_DURATION)
         check_range("max_clients", self.max_clients, 1, MAX_CLIENTS)
         check_range("max_payload_bytes", self.max_payload_bytes, 1, MAX_PAYLOAD_BYTES)
+        if self.max_buffer_bytes is not None:
+            check_range("max_buffer_bytes", self.max_buffer_bytes, MEBIBYTE, MAX_BUFFER_BYTES)
+        if self.idle_timeout is not None:
+            check_range("idle_timeout", self.idle_timeout, MILLISECOND, MAX_DURATION)
         check_range("visibility_timeout", self.defaults.visibility_timeout, 1, MAX_DURATION)
         check_range("max_attempts", self.defaults.max_attempts, 1, MAX_ATTEMPTS)
         check_range("retry_delay", self.defaults.retry_delay, 0, MAX_DURATION)
@@ -85,11 +97,20 @@ class Settings:
         if not isinstance(self.protected_mode, bool):
             raise TypeError(f"protected_mode must be True or False, not {self.protected_mode!r}")
         _ = self.access
+        check_tls(self)
 
     @property
     def access(self) -> Access:
         """Who gets in, and as whom."""
         return Access.of(self.password, self.push_password, self.work_password)
+
+
+def check_tls(settings: Settings) -> None:
+    """Raise ValueError unless what TLS needs is there together."""
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise ValueError("tls_cert and tls_key belong together: give both, or neither")
+    if settings.tls_client_ca is not None and settings.tls_cert is None:
+        raise ValueError("tls_client_ca needs tls_cert and tls_key beside it")
 
 
 def check_range(name: str, value: int, lowest: int, highest: int) -> None:

@@ -38,6 +38,24 @@ if sys.platform == "linux":
         """
         return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != ESTABLISHED
 
+    class Watching:
+        """What is watched within a `with`: a class, for a generator would cost each worker more."""
+
+        __slots__ = ("_connection", "_submission", "_watcher")
+
+        def __init__(
+            self, watcher: Watcher, connection: socket.socket, submission: Submission
+        ) -> None:
+            self._watcher = watcher
+            self._connection = connection
+            self._submission = submission
+
+        def __enter__(self) -> None:
+            self._watcher.watch(self._connection, self._submission)
+
+        def __exit__(self, *_: object) -> None:
+            self._watcher.forget(self._connection)
+
     class Watcher:
         """One epoll and its thread. Any thread may use it."""
 
@@ -51,19 +69,23 @@ if sys.platform == "linux":
             self._thread = threading.Thread(target=self._run, name="ezra-watcher", daemon=True)
             self._thread.start()
 
-        @contextmanager
-        def watching(self, connection: socket.socket, submission: Submission) -> Iterator[None]:
-            """Meanwhile, cancel the submission if the peer hangs up, or has already."""
+        def watching(self, connection: socket.socket, submission: Submission) -> Watching:
+            """Within `with`, cancel the submission if the peer hangs up, or has already."""
+            return Watching(self, connection, submission)
+
+        def watch(self, connection: socket.socket, submission: Submission) -> None:
+            """Do so from now on."""
             number = connection.fileno()
             with self._lock:
                 self._blocked[number] = (connection, submission)
             self._epoll.register(number, ONE_REPORT)
-            try:
-                yield
-            finally:
-                self._epoll.unregister(number)
-                with self._lock:
-                    del self._blocked[number]
+
+        def forget(self, connection: socket.socket) -> None:
+            """And no longer."""
+            number = connection.fileno()
+            self._epoll.unregister(number)
+            with self._lock:
+                del self._blocked[number]
 
         def close(self) -> None:
             """End the thread. Nothing may be watched any more."""

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from ezra.threaded.clock import Clock
+from ezra.threaded.deadlines import Deadlines
 from ezra.threaded.engine import Engine
 from ezra.threaded.memory_engine import MemoryEngine
 from ezra.threaded.server import Server
@@ -20,11 +21,13 @@ from tests.integration.waiting import until
 class LocalServer:
     """Serves on a free port from its making to `stop`."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, deadlines: Deadlines | None = None
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.engine: Engine = open_engine(settings, clock)
-        self.server = Server(settings, self.engine, clock)
+        self.server = Server(settings, self.engine, clock, deadlines)
         self.server.start()
         self._stopped = False
         self._clients: list[RawClient] = []

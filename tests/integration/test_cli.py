@@ -44,7 +44,20 @@ VALID: list[tuple[str, str, str, object]] = [
     ("--max-payload-bytes", "1024", "max_payload_bytes", 1024),
     ("--protected-mode", "no", "protected_mode", False),
     ("--protected-mode", "yes", "protected_mode", True),
+    ("--max-buffer-bytes", "1048576", "max_buffer_bytes", 1024 * 1024),
+    ("--tls-cert", "cert.pem", "tls_cert", Path("cert.pem")),
+    ("--tls-key", "key.pem", "tls_key", Path("key.pem")),
+    ("--tls-client-ca", "ca.pem", "tls_client_ca", Path("ca.pem")),
+    ("--idle-timeout", "0.001", "idle_timeout", 1000),
+    ("--idle-timeout", "300", "idle_timeout", 300 * SECOND),
 ]
+
+BESIDE = {
+    "--tls-cert": ["--tls-key=k"],
+    "--tls-key": ["--tls-cert=c"],
+    "--tls-client-ca": ["--tls-cert=c", "--tls-key=k"],
+}
+"""What an option needs to stand beside it."""
 
 INVALID: list[tuple[str, str]] = [
     ("--data-dir", ""),
@@ -72,6 +85,12 @@ INVALID: list[tuple[str, str]] = [
     ("--max-payload-bytes", "16M"),
     ("--max-payload-bytes", "0"),
     ("--protected-mode", "off"),
+    ("--max-buffer-bytes", "1048575"),
+    ("--tls-cert", ""),
+    ("--tls-key", ""),
+    ("--tls-client-ca", ""),
+    ("--idle-timeout", "0"),
+    ("--idle-timeout", "never"),
 ]
 
 
@@ -90,12 +109,26 @@ def test_a_flag_and_its_variable_mean_the_same(
     flag: str, text: str, name: str, value: object
 ) -> None:
     """Either sets the one setting, and nothing else."""
-    by_flag = parse([flag, text], {})
-    assert by_flag == parse([f"{flag}={text}"], {}) == parse([], {variable(flag): text})
+    beside = BESIDE.get(flag, [])
+    by_flag = parse([flag, text, *beside], {})
+    assert by_flag == parse([f"{flag}={text}", *beside], {})
+    assert by_flag == parse(beside, {variable(flag): text})
     assert setting(by_flag, name) == value
-    others = {option.setting for option in OPTIONS} - {name}
-    for other in others:
-        assert setting(by_flag, other) == setting(Settings(), other)
+    given = {each.partition("=")[0] for each in [flag, *beside]}
+    for option in OPTIONS:
+        if option.flags[-1] not in given:
+            assert setting(by_flag, option.setting) == setting(Settings(), option.setting)
+
+
+@pytest.mark.parametrize("flag", BESIDE)
+def test_what_needs_another_option_says_so(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2, and the error names both as a person types them."""
+    with pytest.raises(SystemExit) as stopped:
+        parse([f"{flag}=file.pem"], {})
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "--tls-cert" in error
+    assert "--tls-key" in error
 
 
 def test_every_option_is_tried() -> None:

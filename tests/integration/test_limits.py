@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from ezra.sansio.errors import Text
+from ezra.sansio.model import MILLISECOND, SECOND
 from ezra.threaded import handler
 from ezra.threaded.clock import SystemClock
+from ezra.threaded.deadlines import Deadlines
 from ezra.threaded.settings import Settings
 from ezra.threaded.watcher import has_hung_up
 from tests.integration.local_server import LocalServer
@@ -118,21 +120,21 @@ def test_an_error_in_the_server_ends_one_connection_only(
 
 
 def test_an_undeliverable_reply_releases_what_it_hands_out(
-    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
 ) -> None:
     """A worker that never reads a large reply loses its connection; the tasks are free again."""
-    monkeypatch.setattr(handler, "SEND_TIMEOUT", 1)
-    monkeypatch.setattr(handler, "LINK_TIMEOUT_MS", 200)
-    producer = server.client()
-    pushed = [producer.push("q", bytes(4 * 1024 * 1024)) for _ in range(4)]
-    deaf = server.client()
-    deaf.hold_little()
-    deaf.send("XREADGROUP", "GROUP", "g", "w", "COUNT", 4, "STREAMS", "q", ">")
-    until(lambda: producer.call("XLEN", "q") == 0, "the tasks to be claimed")
-    until(lambda: producer.call("XLEN", "q") == 4, "the tasks to be released")
-    task = producer.pop("q")
-    assert task is not None
-    assert (task.id, task["attempts"]) == (pushed[0], b"1")
+    soon = Deadlines(send=SECOND, link=200 * MILLISECOND)
+    with LocalServer(settings, SystemClock(), soon) as server:
+        producer = server.client()
+        pushed = [producer.push("q", bytes(4 * 1024 * 1024)) for _ in range(4)]
+        deaf = server.client()
+        deaf.hold_little()
+        deaf.send("XREADGROUP", "GROUP", "g", "w", "COUNT", 4, "STREAMS", "q", ">")
+        until(lambda: producer.call("XLEN", "q") == 0, "the tasks to be claimed")
+        until(lambda: producer.call("XLEN", "q") == 4, "the tasks to be released")
+        task = producer.pop("q")
+        assert task is not None
+        assert (task.id, task["attempts"]) == (pushed[0], b"1")
 
 
 def test_a_task_fed_to_a_worker_that_has_just_gone_is_released(

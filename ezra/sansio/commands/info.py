@@ -184,6 +184,8 @@ def _ezra(moment: Moment) -> Fields:
         **({"data_dir": facts.data_dir} if moment.role is Role.DEFAULT else {}),
         "database_bytes": moment.usage.database,
         "max_payload_bytes": facts.max_payload,
+        "buffer_bytes": moment.usage.buffers,
+        "max_buffer_bytes": facts.max_buffers,
         "queues": len(queues),
         "tasks_ready": sum(q.ready for q in queues),
         "tasks_scheduled": sum(q.scheduled for q in queues),

@@ -24,6 +24,9 @@ from ezra.sansio.resp.limits import (
 )
 from ezra.sansio.resp.scalars import strict_integer, to_text
 
+WORD_COST = 64
+"""Bytes that Python takes for a word beside its own."""
+
 _SHORT = 1024  # a word below this many bytes is taken by the fast path
 _SIZES = {b"$%d\r\n" % size: size for size in range(_SHORT)}  # reading a number, but faster
 _BROWSER_WORDS = (b"post", b"host:")  # what lines of a browser's request begin with
@@ -48,6 +51,7 @@ class RequestDecoder:
     __slots__ = (
         "_buffer",
         "_error",
+        "_granted",
         "_limits",
         "_missing",
         "_oversized",
@@ -68,11 +72,21 @@ class RequestDecoder:
         self._missing = 0  # words that are still to come
         self._size: int | None = None  # of the word being read, once its length has been
         self._room = 0  # bytes that are left to the request
+        self._granted = 0  # bytes that it had in the beginning
         self._oversized: Oversized | None = None  # set: what is left of the request is thrown away
 
     def receive_data(self, data: bytes) -> None:
         """Store what has arrived. Nothing is decoded before `next_request`."""
         self._buffer.append(data)
+
+    @property
+    def held(self) -> int:
+        """How many bytes are kept of what has arrived, `WORD_COST` for each word included."""
+        if not self._missing or self._oversized is not None:
+            return len(self._buffer)
+        announced = self._size or 0  # and charged, but not there yet
+        words = self._granted - self._room - announced
+        return words + WORD_COST * len(self._words) + len(self._buffer)
 
     def next_request(self) -> list[bytes] | Oversized | NeedData:
         """Return the next whole request, of one word at least; NEED_DATA while there is none.
@@ -129,7 +143,7 @@ class RequestDecoder:
         if count is None or count > self._limits.max_words:
             raise RemoteProtocolError(Text.INVALID_MULTIBULK_LENGTH)
         self._missing = max(count, 0)
-        self._room = self._limits.max_request
+        self._room = self._granted = self._limits.max_request
         self._oversized = None
 
     def _take_ready_words(self) -> None:
