@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 
 from ezra.options import parse
+from ezra.threaded.process import start_again_with_small_caches
 from ezra.threaded.service import serve
 
 THREAD_STACK = 512 * 1024
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     log_to_stderr()
     settings = parse(sys.argv[1:] if arguments is None else arguments, os.environ)
+    if arguments is None:
+        start_again_with_small_caches()
     os.umask(UMASK)
     threading.stack_size(THREAD_STACK)
     return serve(settings)

@@ -184,6 +184,7 @@ OPTIONS = (
     Option(
         "protected_mode", ("--protected-mode",), "yes|no",
         "serve this machine only as long as there is no password (yes)", yes_or_no,
+    ),
     Option(
         "max_buffer_bytes", ("--max-buffer-bytes",), "N",
         "memory for requests and replies on their way (a quarter of the machine's)",
@@ -226,8 +227,6 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     flags = from_flags(known)
     try:
         values = read_all(from_environment(environment)) | read_all(flags)
-        of_queues = {name: values.pop(name) for name in QUEUE_SETTINGS & values.keys()}
-        return Settings(defaults=Defaults(**of_queues), **values)
     except ValueError as error:
         parser.error(str(error))
     of_queues = {name: values.pop(name) for name in QUEUE_SETTINGS & values.keys()}
@@ -239,7 +238,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
 
 def as_flags(text: str) -> str:
     """Return an error about settings with their names as a person types them."""
-    names = {option.setting: option.flags[-1] for option in OPTIONS}
+    names = {option.setting: option.flags[-1] for option in reversed(OPTIONS)}
     return re.sub("[a-z_]+", lambda word: names.get(word[0], word[0]), text)
 
 

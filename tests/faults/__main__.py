@@ -22,6 +22,7 @@ from tests.faults import (
     fuzzing,
     io_errors,
     live,
+    many_workers,
     ordering,
     power_loss,
 )
@@ -40,6 +41,7 @@ CAMPAIGNS: Mapping[str, Campaign] = {
     "server killed": crashes.kills,
     "workers killed, all stopped": crashes.stops,
     "fuzzed inputs": fuzzing.campaign,
+    "ten thousand workers": many_workers.campaign,
 }
 """By the name that the table shows."""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ezra.threaded.process import MALLOC
 from tests.integration.raw_client import RawClient
 
 PATIENCE = 10.0
@@ -26,7 +27,8 @@ SERVES = re.compile(r" serves \[?(?P<host>.+?)\]?:(?P<port>\d+), ")
 def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a server: that of the tests, without any EZRA_ but those given."""
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("EZRA_")}
-    return inherited | dict(variables or {})
+    # What the server would otherwise start a second time for, see `process.MALLOC`.
+    return {"GLIBC_TUNABLES": MALLOC} | inherited | dict(variables or {})
 
 
 def command(*arguments: str, module: str = "ezra") -> list[str]:
