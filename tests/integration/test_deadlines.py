@@ -93,13 +93,17 @@ def test_a_client_in_its_pause_can_be_killed_and_can_leave() -> None:
         assert admin.call("AUTH", "guess") == b"OK"
         for client in (killed, leaving):
             client.send("AUTH", "wrong")
-        handlers = list(server.server._clients._handlers.values())
-        until(lambda: sum(h._failed_logins for h in handlers) == 2, "both pauses to begin")
+        until(lambda: pausing(server) == 2, "both pauses to begin")
         leaving.close()
         until(lambda: server.server.clients == 2, "the one that leaves to be gone")
         assert admin.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") == 1
         until(lambda: server.server.clients == 1, "the killed one to be gone")
         assert ends(killed)
+
+
+def pausing(server: LocalServer) -> int:
+    """Return how many wait for a wrong password's answer."""
+    return sum(each._failed_logins for each in list(server.server._clients._handlers.values()))
 
 
 def test_a_stop_does_not_wait_for_a_pause() -> None:
@@ -109,6 +113,7 @@ def test_a_stop_does_not_wait_for_a_pause() -> None:
         guesser, _silent = server.client(), server.client()
         guesser.send("AUTH", "wrong")
         until(lambda: server.server.clients == 2, "both to be served")
+        until(lambda: pausing(server) == 1, "the pause to begin")
         begun = time.monotonic()
         server.stop()
         assert time.monotonic() - begun < 2

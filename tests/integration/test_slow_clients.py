@@ -177,6 +177,20 @@ def test_who_does_not_read_a_reply_is_given_up(reads: int) -> None:
         thread.join(10)
 
 
+def test_who_does_not_read_can_be_killed() -> None:
+    """While its reply stands still; whoever kills it does not wait for that."""
+    patient = Deadlines(send=3600 * SECOND, link=3600 * SECOND)
+    with LocalServer(SETTINGS, SystemClock(), patient) as server:
+        deaf, admin = server.client(), server.client()
+        deaf.hold_little()
+        deaf.send("ECHO", bytes(8 * MIB))
+        address = "{}:{}".format(*deaf.socket.getsockname())
+        [session] = [each for each in server.server._clients.sessions() if each.address == address]
+        until(lambda: session.command == "ECHO", "it to be answered")
+        assert admin.call("CLIENT", "KILL", address) == b"OK"
+        until(lambda: server.server.clients == 1, "it to be gone")
+
+
 def read_slowly(client: RawClient, size: int, gone: threading.Event) -> None:
     """Read so many KiB every hundredth of a second."""
     while not gone.wait(0.01):

@@ -10,6 +10,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -70,7 +71,7 @@ def test_redis_py_works_over_tls(secure: LocalServer, made: Certificates) -> Non
     host, port = secure.address
     url = f"rediss://{host}:{port}?ssl_ca_certs={made.ca}"
     with redis.Redis.from_url(url) as producer, redis.Redis.from_url(url) as worker:
-        found: list[object] = []
+        found: list[Any] = []
 
         def wait() -> None:
             found.append(worker.xreadgroup("g", "w", {"q": ">"}, block=0))
@@ -80,7 +81,7 @@ def test_redis_py_works_over_tls(secure: LocalServer, made: Certificates) -> Non
         secure.until_blocked(1)
         pushed = producer.xadd("q", {"payload": b"x" * 100_000})
         thread.join(10)
-        [[_, [[task, fields]]]] = found[0]  # type: ignore[misc]  # what redis-py makes of it
+        [[_, [[task, fields]]]] = found[0]
         assert task == pushed
         assert fields[b"payload"] == b"x" * 100_000
         assert worker.xack("q", "g", task) == 1
