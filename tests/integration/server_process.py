@@ -21,6 +21,9 @@ from tests.integration.raw_client import RawClient
 PATIENCE = 10.0
 """Seconds after which a server that does not start or end fails the test."""
 
+START_PATIENCE = 30.0
+"""The same for a start, on a machine where everything else runs at the same time."""
+
 SERVES = re.compile(r" serves \[?(?P<host>.+?)\]?:(?P<port>\d+), ")
 
 
@@ -88,7 +91,7 @@ class ServerProcess:
         self._started: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.start_line = self._started.get(timeout=PATIENCE)
+        self.start_line = self._started.get(timeout=START_PATIENCE)
         found = SERVES.search(self.start_line)
         assert found, "\n".join(self.log)
         self.address = (found["host"], int(found["port"]))
