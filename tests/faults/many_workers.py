@@ -73,7 +73,7 @@ def measure(workers: int, pushes: int = PUSHES, *, flags: Sequence[str] = ()) ->
     with (
         enough_files(workers + SPARE_FILES),
         tempfile.TemporaryDirectory() as data,
-        ServerProcess(Path(data), *flags, prefix=("env", "-u", VARIABLE)) as server,
+        ServerProcess(Path(data), *flags, under=("env", "-u", VARIABLE)) as server,
         ExitStack() as sockets,
     ):
         producer = server.client()

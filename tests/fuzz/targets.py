@@ -115,7 +115,7 @@ def kept(connection: Connection) -> int:
     """Return how many of its peer's bytes a connection holds."""
     decoder = connection._decoder
     words = sum(map(len, decoder._words)) + transaction.WORD_COST * len(decoder._words)
-    return len(decoder._buffer) + words + connection._transaction._bytes
+    return len(decoder._buffer) + words + connection._transaction.size
 
 
 def most_kept(limits: Limits) -> int:

@@ -23,7 +23,7 @@ ROUNDS = 6
 
 @pytest.mark.skipif(bool(io_errors.missing()), reason=io_errors.missing())
 def test_any_access_to_the_disk_may_fail() -> None:
-    """Every 23rd write, every 5th fsync …, until there is none left; `make soak` has all of them."""
+    """Every 23rd write, every 5th fsync …, until none is left; `make soak` has all of them."""
     report = io_errors.loop(seconds=60, short=True)
     assert all(report.reached.values()), report
     total = report.total

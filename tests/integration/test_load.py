@@ -18,7 +18,7 @@ import pytest
 from ezra.threaded import process
 from ezra.threaded.seldom import Seldom
 from ezra.threaded.settings import Settings
-from tests.faults import load
+from tests.faults import many_workers
 from tests.integration.raw_client import RawClient
 from tests.integration.server_process import ServerProcess
 from tests.integration.waiting import until
@@ -39,8 +39,8 @@ AS_NOBODY = (
 def test_a_blocked_worker_costs_little_and_is_reached_at_once() -> None:
     """What the long campaign shows for ten thousand, with fewer."""
     # Without an fsync for each of thousands of commits, which change nothing about memory.
-    measured = load.measure(WORKERS, pushes=20, flags=["--synchronous", "normal"])
-    assert measured.kib <= load.MOST_KIB, measured
+    measured = many_workers.measure(WORKERS, pushes=20, flags=["--synchronous", "normal"])
+    assert measured.kib <= many_workers.MOST_KIB, measured
     assert len(measured.latencies) == 20
 
 
@@ -112,7 +112,7 @@ def allow_threads(server: ServerProcess, most: int) -> None:
 )
 def test_without_threads_it_refuses_and_goes_on() -> None:
     """Who comes meanwhile is told that there are too many; no spinning, one line, no harm."""
-    with ServerProcess(":memory:", prefix=AS_NOBODY) as server:
+    with ServerProcess(":memory:", under=AS_NOBODY) as server:
         healthy = server.client()
         assert healthy.call("PING") == b"PONG"
         threads = len(list(Path(f"/proc/{server.process.pid}/task").iterdir()))
@@ -160,7 +160,7 @@ def test_whatever_is_made_is_for_its_owner_alone(tmp_path: Path) -> None:
     """Also where the shell would let everybody read it."""
     data = tmp_path / "data"
     careless = ("sh", "-c", 'umask 0; exec "$@"', "sh")
-    with ServerProcess(data, prefix=careless) as server:
+    with ServerProcess(data, under=careless) as server:
         server.client().push("q", "x")
         made = [data, *data.rglob("*")]
         assert len(made) >= 4
@@ -174,7 +174,7 @@ def test_the_processes_malloc_is_told_to_keep_little() -> None:
         given = Path(f"/proc/{server.process.pid}/environ").read_bytes()
         assert b"GLIBC_TUNABLES=\0" in given  # whoever sets it is obeyed
     prefix = ("env", "-u", "GLIBC_TUNABLES")
-    with ServerProcess(":memory:", prefix=prefix) as server:
+    with ServerProcess(":memory:", under=prefix) as server:
         given = Path(f"/proc/{server.process.pid}/environ").read_bytes()
         assert b"GLIBC_TUNABLES=glibc.malloc.tcache_count=0" in given
         assert server.client().call("PING") == b"PONG"
