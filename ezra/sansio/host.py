@@ -84,6 +84,12 @@ class Usage:
     """Commands that were answered with an error."""
     buffers: int = 0
     """Bytes of large requests and replies that are on their way just now."""
+    wal: int = 0
+    """Bytes of the database that are its write-ahead log's."""
+    disk_free: int = 0
+    """Bytes that are free where the database is; 0 where there is none."""
+    pushes_refused: bool = False
+    """Whether pushes are refused because those are too few."""
 
 
 class Host(ABC):

@@ -187,6 +187,9 @@ class QueueInfo:
     done: int
     """Done and not yet removed."""
     dead: int
+    """Damaged ones included."""
+    damaged: int
+    """Set aside, because what is stored of them is not what was pushed."""
     pushed: int
     """Ever pushed."""
     expired: int

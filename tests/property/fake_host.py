@@ -25,7 +25,9 @@ FACTS = Facts(
     data_dir="/data",
     recovered=Recovered(1, 2, 3, 4, 5),
 )
-USAGE = Usage(1536, 5 * 1024**2, 250_000, 1_500_000, 4096, 7, 1, 20, 2)
+USAGE = Usage(
+    1536, 5 * 1024**2, 250_000, 1_500_000, 4096, 7, 1, 20, 2, 1024, 65536, pushes_refused=True
+)
 
 
 class FakeHost(Host):

@@ -15,7 +15,7 @@ from ezra.sansio.queue.operations import Claim, Operation, Outcome, Push
 from ezra.sansio.queue.task import Task
 from ezra.threaded.sqlite.database import DATABASE_FILE
 from ezra.threaded.sqlite.engine import SqliteEngine
-from ezra.threaded.sqlite.rows import LOADED, to_task
+from ezra.threaded.sqlite.rows import LOADED, to_task, unpack_headers
 from tests.property.fake_clock import FakeClock
 from tests.property.operations import DEFAULTS
 
@@ -42,12 +42,12 @@ def by_hand(directory: Path) -> Iterator[sqlite3.Connection]:
 def stored_tasks(directory: Path) -> list[Task]:
     """Return every task in the file, by id, with all its fields."""
     statement = f"""
-        SELECT {LOADED}, payload, headers, name FROM tasks JOIN queues ON queues.id = queue_id
+        SELECT name, {LOADED}, payload, headers FROM tasks JOIN queues ON queues.id = queue_id
         LEFT JOIN payloads ON task_id = tasks.id ORDER BY tasks.id
     """
     with by_hand(directory) as connection:
         rows = connection.execute(statement).fetchall()
-    return [to_task(row, row[20], row[18], row[19]) for row in rows]
+    return [to_task(row[1:], row[0], row[-2], unpack_headers(row[-1] or b"")) for row in rows]
 
 
 def stored_keys(directory: Path) -> list[Remembered]:
@@ -78,12 +78,12 @@ def stored_groups(directory: Path) -> dict[str, set[str]]:
 
 def counted_books(directory: Path) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """Return each queue's counters as they are kept, and as counting all rows gives them."""
-    kept = "SELECT id, ready, scheduled, in_flight, done, dead FROM queues ORDER BY id"
+    kept = "SELECT id, ready, scheduled, in_flight, done, dead, damaged FROM queues ORDER BY id"
     counted = """
         SELECT queues.id, coalesce(sum(status = 'available' AND scheduled = 0), 0),
             coalesce(sum(status = 'available' AND tasks.scheduled = 1), 0),
             coalesce(sum(status = 'in_flight'), 0), coalesce(sum(status = 'done'), 0),
-            coalesce(sum(status = 'dead'), 0)
+            coalesce(sum(status = 'dead'), 0), coalesce(sum(tasks.damaged), 0)
         FROM queues LEFT JOIN tasks ON queue_id = queues.id GROUP BY queues.id ORDER BY queues.id
     """.replace("AND scheduled", "AND tasks.scheduled")
     with by_hand(directory) as connection:

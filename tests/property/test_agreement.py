@@ -31,6 +31,8 @@ from hypothesis.stateful import (
 
 from ezra.sansio.errors import CommandError
 from ezra.sansio.model import Address, NewTask
+from ezra.sansio.queue import changes
+from ezra.sansio.queue.lifecycle import CHECKSUM_WRONG
 from ezra.sansio.queue.looks import Answer, Details, Infos, Look, Names
 from ezra.sansio.queue.machine import QueueMachine, Waiting
 from ezra.sansio.queue.operations import Claim, CreateQueue, Operation, Outcome, Push
@@ -49,7 +51,13 @@ from tests.property.operations import (
     operations,
     time_steps,
 )
-from tests.property.sqlite_worlds import counted_books, stored_groups, stored_keys, stored_tasks
+from tests.property.sqlite_worlds import (
+    by_hand,
+    counted_books,
+    stored_groups,
+    stored_keys,
+    stored_tasks,
+)
 
 FAR = 10**15
 """A scheduler's pause that is never over: what falls due has to be known, not looked for."""
@@ -67,6 +75,16 @@ class Model(QueueMachine):
     def serve(self) -> None:
         """Serve those who wait now."""
         super()._serve()
+
+    def next_in_turn(self, address: Address) -> int | None:
+        """Return the task that the next claim takes there; None where there is none."""
+        task = self._state.store.next_in_turn(address)
+        return None if task is None else task.id
+
+    def set_aside(self, task_id: int, now: int) -> None:
+        """Do at once what an engine does that is to hand the task out and finds it damaged."""
+        task = self._state.store[task_id]
+        self._state.put(changes.quarantined(task, CHECKSUM_WRONG, now))
 
 
 @dataclass
@@ -165,6 +183,24 @@ class Agreement(RuleBasedStateMachine):
     def time_passes_unseen(self, step: int) -> None:
         """Move the clock on; what has fallen due happens by itself, or before what comes next."""
         self.clock.advance(step)
+
+    @rule(queue=st.sampled_from(QUEUES), dead=st.booleans())
+    def one_is_damaged(self, queue: str, *, dead: bool) -> None:
+        """What is stored of the task whose turn it is changes: it is set aside, the next is taken.
+
+        Nothing but a disk does this, so the in-memory engine is left out from here on.
+        """
+        self.time_passes(0)
+        address = Address(queue, dead)
+        first = self.model.next_in_turn(address)
+        if first is None:
+            return
+        self.forget_memory()
+        with by_hand(self.directory) as connection:
+            damage = "UPDATE payloads SET checksum = coalesce(checksum, 0) + 1 WHERE task_id = ?"
+            connection.execute(damage, (first,))
+        self.model.set_aside(first, self.clock.now())
+        self.batch([[Claim((address,), WORKERS[0])]])
 
     @precondition(lambda self: self.parked)
     @rule(data=st.data())

@@ -73,7 +73,7 @@ def test_a_start_says_what_was_recovered(tmp_path: Path) -> None:
         take(engine)
         take(engine, "r")
     with engine_in(tmp_path) as engine:
-        assert engine.recovered == Recovered(2, put_back=1, died=1, queues=2, waiting=2, dead=1)
+        assert engine.recovered == Recovered(3, put_back=1, died=1, queues=2, waiting=2, dead=1)
         died, put_back, _ = stored_tasks(tmp_path)
         assert (died.status, put_back.status) == (Status.DEAD, Status.AVAILABLE)
         assert died.last_error == put_back.last_error == RESTARTED

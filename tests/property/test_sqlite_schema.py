@@ -208,20 +208,25 @@ def test_a_time_set_by_hand_is_obeyed(tmp_path: Path) -> None:
 
 
 def test_a_task_inserted_by_hand_reaches_a_parked_worker_at_the_next_sweep(tmp_path: Path) -> None:
-    """A row with a queue is enough; it gets an id above all others, and so do those after it."""
+    """A row in `tasks` and one in `payloads`; its id is above all others, and so are later ones."""
     with engine_in(tmp_path) as engine:
         first = push(engine, "other")
         claim = engine.submit([Claim((Address("q"),), "ann", deadline=FOREVER)])
         engine.sweep()
         with by_hand(tmp_path) as connection:
             connection.execute("INSERT INTO queues (name, created_at) VALUES ('q', 0)")
+            connection.execute("BEGIN")
             connection.execute(
                 "INSERT INTO tasks (queue_id, available_at) SELECT id, 0 FROM queues"
                 " WHERE name = 'q'"
             )
+            connection.execute(
+                "INSERT INTO payloads (task_id, payload) SELECT max(id), x'70' FROM tasks"
+            )
+            connection.execute("COMMIT")
         engine.sweep()
         (task,) = claimed(claim.wait()[0])
-        assert (task.payload, task.headers) == (None, ())
+        assert (task.payload, task.headers) == (b"p", ())
         assert first < task.id < push(engine)
 
 
@@ -304,6 +309,9 @@ PLACES = (("available", 0), ("available", 1), ("in_flight", 0), ("done", 0), ("d
                     "UPDATE tasks SET queue_id = 3 - queue_id",
                     "UPDATE tasks SET queue_id = 3 - queue_id, status = 'dead'",
                     "UPDATE tasks SET available_at = available_at + 1",
+                    "UPDATE tasks SET damaged = 1 - damaged",
+                    "UPDATE tasks SET damaged = 1, queue_id = 3 - queue_id",
+                    "UPDATE tasks SET damaged = 1, status = 'done'",
                     "DELETE FROM tasks",
                 ]
             ),
@@ -325,12 +333,15 @@ def test_the_books_are_right_after_any_edits(edits: list[tuple[int, str]]) -> No
         connection.execute(f"{edit} WHERE id = ?", (task,))
     for queue in (1, 2):
         kept = connection.execute(
-            "SELECT ready, scheduled, in_flight, done, dead FROM queues WHERE id = ?", (queue,)
+            "SELECT ready, scheduled, in_flight, done, dead, damaged FROM queues WHERE id = ?",
+            (queue,),
         ).fetchone()
         rows = connection.execute(
-            "SELECT status, scheduled FROM tasks WHERE queue_id = ?", (queue,)
+            "SELECT status, scheduled, damaged FROM tasks WHERE queue_id = ?", (queue,)
         ).fetchall()
-        assert kept == tuple(rows.count(place) for place in PLACES)
+        counted = [[row[:2] for row in rows].count(place) for place in PLACES]
+        assert kept == (*counted, sum(damaged for *_, damaged in rows))
+        assert all(status == "dead" for status, _, damaged in rows if damaged)
     connection.close()
 
 

@@ -28,7 +28,10 @@ from tests.property.sqlite_worlds import (
     take,
 )
 
-RELEASED = ("5baac65b11bae1e0631ba7966880afb01347893d15ee827e13b982719e4ddbad",)
+RELEASED = (
+    "5baac65b11bae1e0631ba7966880afb01347893d15ee827e13b982719e4ddbad",
+    "9ba70bc53e9120d1c0f2febfb321fa7ec4e981b823332b5ed7dfa281af5c130c",
+)
 """What each released step was, by its SHA-256: people have databases made by it."""
 
 QUEUES = (
@@ -68,9 +71,10 @@ def older(directory: Path, version: int) -> None:
             connection.execute(statement)
 
 
-def test_a_database_of_the_first_version_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_database_of_an_older_version_goes_on(tmp_path: Path, version: int) -> None:
     """Every task is where it was, but for the leases that any start cuts; and all of it works."""
-    older(tmp_path, 1)
+    older(tmp_path, version)
     with engine_in(tmp_path, defaults=Defaults()) as engine:
         found = {task.id: task for task in stored_tasks(tmp_path)}
         assert [task.payload for task in found.values()] == [b"%d" % each for each in range(1, 10)]
@@ -89,6 +93,7 @@ def test_a_database_of_the_first_version_goes_on(tmp_path: Path) -> None:
         assert one(engine, Nack("q", (8,), NackMode.FATAL)) == 1
         assert [task.id for task in take(engine, dead=True, count=9)] == [6, 7, 8]
         assert push(engine) > 9
+        assert all(info.damaged == 0 for info in engine.queues())
         kept, counted = counted_books(tmp_path)
         assert kept == counted
 
@@ -101,11 +106,12 @@ def test_what_was_claimed_is_known_after_an_upgrade(tmp_path: Path) -> None:
         assert [info and info.last_claimed for info in infos] == [7, 0]
 
 
-def test_an_upgraded_database_is_like_a_new_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_upgraded_database_is_like_a_new_one(tmp_path: Path, version: int) -> None:
     """The same tables, indexes, triggers and views, to the letter."""
     (tmp_path / "new").mkdir()
     (tmp_path / "old").mkdir()
-    older(tmp_path / "old", 1)
+    older(tmp_path / "old", version)
     found = []
     for name in ("old", "new"):
         with engine_in(tmp_path / name), by_hand(tmp_path / name) as connection:
@@ -183,3 +189,57 @@ def test_a_task_moved_by_hand_is_known_as_claimed_where_it_is(tmp_path: Path) ->
         info = engine.info("r")
         assert info is not None
         assert (info.in_flight, info.last_claimed) == (1, task)
+
+
+# -- What the third step made, by hand -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_of_rows_that_were_there_no_checksum_is_known(tmp_path: Path, version: int) -> None:
+    """They are handed out as they are; what is pushed from now on is compared."""
+    older(tmp_path, version)
+    with engine_in(tmp_path) as engine:
+        new = push(engine)
+        with by_hand(tmp_path) as connection:
+            known = "SELECT task_id FROM payloads WHERE checksum IS NOT NULL"
+            assert connection.execute(known).fetchall() == [(new,)]
+        assert [task.payload for task in take(engine, count=9)][-1] == b"p"
+
+
+def test_what_a_person_edits_or_inserts_is_not_compared(tmp_path: Path) -> None:
+    """Payload, headers, or to which task they belong: the checksum is not known then."""
+    with engine_in(tmp_path) as engine:
+        tasks = [push(engine) for _ in range(3)]
+        edits = ("payload = x'78'", "headers = x''", "task_id = task_id")
+        with by_hand(tmp_path) as connection:
+            for task, edit in zip(tasks, edits, strict=True):
+                connection.execute(f"UPDATE payloads SET {edit} WHERE task_id = ?", (task,))
+            assert set(connection.execute("SELECT checksum FROM payloads")) == {(None,)}
+        assert [task.payload for task in take(engine, count=3)] == [b"x", b"p", b"p"]
+
+
+def test_a_damaged_task_moved_by_hand_is_counted_where_it_is(tmp_path: Path) -> None:
+    """And one that a person writes as damaged is, while it is dead."""
+    with engine_in(tmp_path) as engine:
+        task = push(engine)
+        push(engine, "r")
+        with by_hand(tmp_path) as connection:
+            connection.execute("UPDATE tasks SET status = 'dead', damaged = 1 WHERE queue_id = 1")
+            connection.execute("UPDATE tasks SET queue_id = 2 WHERE id = ?", (task,))
+            connection.execute(
+                "INSERT INTO tasks (queue_id, status, damaged)"
+                " VALUES (1, 'dead', 1), (2, 'available', 1)"
+            )
+        infos = {info.name: (info.dead, info.damaged) for info in engine.queues()}
+        assert infos == {"q": (1, 1), "r": (1, 1)}
+        kept, counted = counted_books(tmp_path)
+        assert kept == counted
+
+
+@pytest.mark.parametrize("edit", ["damaged = 2", "damaged = NULL"])
+def test_damaged_is_yes_or_no(tmp_path: Path, edit: str) -> None:
+    """Whoever writes it."""
+    with engine_in(tmp_path) as engine:
+        push(engine)
+        with by_hand(tmp_path) as connection, pytest.raises(sqlite3.IntegrityError):
+            connection.execute(f"UPDATE tasks SET {edit}")

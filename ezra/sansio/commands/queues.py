@@ -50,7 +50,7 @@ DEFAULT = b"default"
 _FIELDS = (
     "name, visibility_timeout, max_attempts, retry_delay, dedup_window (seconds), dedup_limit "
     "(null where a setting follows the server's), "
-    "available, scheduled, in_flight, done, dead, pushed, expired"
+    "available, scheduled, in_flight, done, dead, damaged, pushed, expired"
 )
 
 
@@ -172,6 +172,7 @@ def _books(info: QueueInfo) -> Map:
             (b"in_flight", info.in_flight),
             (b"done", info.done),
             (b"dead", info.dead),
+            (b"damaged", info.damaged),
             (b"pushed", info.pushed),
             (b"expired", info.expired),
         )

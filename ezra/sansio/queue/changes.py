@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ezra.sansio.model import Claimed, Held, NackMode, NewTask, Status
+from ezra.sansio.model import Claimed, Entry, Held, NackMode, NewTask, Status
 from ezra.sansio.queue.lifecycle import (
     NACKED,
     TAKEN_OVER,
@@ -52,7 +52,25 @@ def claimed(task: Task, worker: str, lease_until: int, now: int) -> Task:
         renewed_at=None,
         lease_until=lease_until,
         lapsed=False,
+        damaged=False,
     )
+
+
+DAMAGED = b"ezra.damaged"
+"""The only field of a task that is seen and is not what was pushed. No push can have one of that
+name, so nobody takes it for what was."""
+
+
+def seen(task: Task) -> Entry:
+    """Return the task as somebody sees it who only looks."""
+    if task.damaged:
+        return seen_damaged(task.id, task.last_error or "")
+    return Entry(task.id, task.payload, task.headers)
+
+
+def seen_damaged(task_id: int, finding: str) -> Entry:
+    """Return what is seen of a task that is not what was pushed: what is wrong with it."""
+    return Entry(task_id, None, ((DAMAGED, finding.encode()),))
 
 
 def handed_out(task: Task, idle: int = 0) -> Claimed:
@@ -83,7 +101,13 @@ def acked(task: Task, event: Event, now: int) -> Task:
     """Return the task done; the event is `ack_event`'s."""
     status = transition(task.status, event)
     return replace(
-        task, status=status, finished_at=now, renewed_at=None, lease_until=None, lapsed=False
+        task,
+        status=status,
+        finished_at=now,
+        renewed_at=None,
+        lease_until=None,
+        lapsed=False,
+        damaged=False,
     )
 
 
@@ -172,6 +196,17 @@ def released(task: Task, now: int) -> Task:
     """Return the task as if its claim had never been."""
     back = _given_back(task, release_event(from_dead=task.from_dead), 0, now)
     return replace(back, attempts=_uncounted(task))
+
+
+def quarantined(task: Task, finding: str, now: int) -> Task:
+    """Return the task set aside, because what is stored of it is not what was pushed.
+
+    It has had no attempt by that. Whoever held it may have had it whole, or have it still: a late
+    ack counts as after any lease that was cut.
+    """
+    cut = task.status is Status.IN_FLIGHT
+    aside = _given_back(task, Event.QUARANTINE, 0, now)
+    return replace(aside, lapsed=cut or task.lapsed, last_error=finding, dead_at=now, damaged=True)
 
 
 def removed(task: Task, event: Event) -> Task:

@@ -29,6 +29,7 @@ class Event(enum.Enum):
     REDRIVE = "redrive"
     EXPIRE = "expire"
     DELETE = "delete"
+    QUARANTINE = "quarantine"
 
 
 TRANSITIONS: dict[tuple[Status, Event], Status] = {
@@ -37,18 +38,21 @@ TRANSITIONS: dict[tuple[Status, Event], Status] = {
     (Status.AVAILABLE, Event.LATE_ACK): Status.DONE,
     (Status.AVAILABLE, Event.EXPIRE): Status.ABSENT,
     (Status.AVAILABLE, Event.DELETE): Status.ABSENT,
+    (Status.AVAILABLE, Event.QUARANTINE): Status.DEAD,
     (Status.IN_FLIGHT, Event.ACK): Status.DONE,
     (Status.IN_FLIGHT, Event.RETRY): Status.AVAILABLE,
     (Status.IN_FLIGHT, Event.EXHAUST): Status.DEAD,
     (Status.IN_FLIGHT, Event.RELEASE): Status.AVAILABLE,
     (Status.IN_FLIGHT, Event.RETURN): Status.DEAD,
     (Status.IN_FLIGHT, Event.EXTEND): Status.IN_FLIGHT,
+    (Status.IN_FLIGHT, Event.QUARANTINE): Status.DEAD,
     (Status.DONE, Event.EXPIRE): Status.ABSENT,
     (Status.DONE, Event.DELETE): Status.ABSENT,
     (Status.DEAD, Event.CLAIM): Status.IN_FLIGHT,
     (Status.DEAD, Event.LATE_ACK): Status.DONE,
     (Status.DEAD, Event.REDRIVE): Status.AVAILABLE,
     (Status.DEAD, Event.DELETE): Status.ABSENT,
+    (Status.DEAD, Event.QUARANTINE): Status.DEAD,
 }
 
 MEANINGS: dict[Event, str] = {
@@ -67,6 +71,9 @@ MEANINGS: dict[Event, str] = {
     Event.REDRIVE: "Somebody sets a dead task available again: attempts = 0.",
     Event.EXPIRE: "Its ttl, counted from the push, is over: removed and counted.",
     Event.DELETE: "Retention, or an explicit command: removed.",
+    Event.QUARANTINE: "As it was to be handed out, the storage gave back something else than was "
+    "pushed: dead_at, last_error; attempts stay. No claim gets it, also not from the dead-letter "
+    "queue, until a person has repaired it.",
 }
 """What each event is, and what it changes, for the docs."""
 
@@ -78,6 +85,15 @@ RESTARTED = "the server was restarted while a worker held the task"
 
 TAKEN_OVER = "taken over from a worker that had let it lie idle"
 """The last_error of a task that another worker took over; one that was dead keeps its own."""
+
+PAYLOAD_MISSING = "damaged on disk: its payload is missing"
+"""The last_error of a task that is set aside because nothing is left of what was pushed."""
+
+HEADERS_UNREADABLE = "damaged on disk: its headers cannot be read"
+"""The last_error of a task that is set aside because its headers are none."""
+
+CHECKSUM_WRONG = "damaged on disk: its payload or headers are not what was pushed"
+"""The last_error of a task that is set aside because the checksum of its push says otherwise."""
 
 NACKED = "nacked without a reason"
 """The last_error of a task that was nacked by a worker who gave none."""

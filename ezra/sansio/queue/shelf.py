@@ -36,6 +36,7 @@ class Shelf:
     __slots__ = (
         "_held",
         "books",
+        "damaged",
         "dead",
         "dead_turns",
         "done",
@@ -59,6 +60,7 @@ class Shelf:
         self.live = Ordered[int]()
         self.in_flight = Ordered[int]()
         self.dead = Ordered[int]()
+        self.damaged = Ordered[int]()
         # By (finished_at, id).
         self.done = Ordered[tuple[int, int]]()
         self._held: dict[str, set[int]] = {}
@@ -71,11 +73,13 @@ class Shelf:
     def place(self, task_id: int, before: Task | None, after: Task | None, now: int) -> None:
         """Put a task where it belongs at `now`; each record is None where there is no task."""
         ready = _turn(after, Status.AVAILABLE)
+        damaged = _is_damaged(after)
         if after is not None and after.available_at > now:
             ready = None
         self.ready.place(task_id, ready)
         self.waiting_since.place(task_id, None if ready is None else ready[1])
-        self.dead_turns.place(task_id, _turn(after, Status.DEAD))
+        self.dead_turns.place(task_id, _turn(None if damaged else after, Status.DEAD))
+        self.damaged.move(*(task_id if _is_damaged(each) else None for each in (before, after)))
         self.live.move(*(_id(each, _LIVE) for each in (before, after)))
         self.in_flight.move(*(_id(each, _IN_FLIGHT) for each in (before, after)))
         self.dead.move(*(_id(each, _DEAD) for each in (before, after)))
@@ -120,6 +124,11 @@ def _turn(task: Task | None, status: Status) -> tuple[int, int] | None:
     if task is None or task.status is not status:
         return None
     return -task.priority, task.available_at
+
+
+def _is_damaged(task: Task | None) -> bool:
+    """Say whether the task is set aside, so that it is nobody's turn ever."""
+    return task is not None and task.damaged
 
 
 def _finished(task: Task | None) -> tuple[int, int] | None:

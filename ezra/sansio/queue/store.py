@@ -57,7 +57,7 @@ class Store:
         shelf = self._shelves[task.queue]
         self._journal.note(partial(self._replace, shelf, task.id, after, before, now))
         self._replace(shelf, task.id, before, after, now)
-        dead = task.status is Status.DEAD
+        dead = task.status is Status.DEAD and not task.damaged
         ready = task.status is Status.AVAILABLE and task.available_at <= now
         return Address(task.queue, dead=dead) if dead or ready else None
 

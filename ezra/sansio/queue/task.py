@@ -48,6 +48,8 @@ class Task:
     dead_at: int | None = None
     """When it last died. Kept while it is in flight again from the dead-letter queue (which is
     how that is known) and when that succeeds; cleared by a redrive."""
+    damaged: bool = False
+    """It is dead because the storage gave back something else than was pushed: no claim gets it."""
 
     @property
     def from_dead(self) -> bool:

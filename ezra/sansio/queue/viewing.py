@@ -104,6 +104,7 @@ def _info(state: State, shelf: Shelf) -> QueueInfo:
         in_flight=len(shelf.in_flight),
         done=len(shelf.done),
         dead=len(shelf.dead),
+        damaged=len(shelf.damaged),
         pushed=books.pushed,
         expired=books.expired,
         groups=len(books.groups),
@@ -166,10 +167,7 @@ def _entries(state: State, ids: Iterable[int], count: int | None) -> tuple[Entry
 
 def _entry(state: State, task_id: int | None) -> Entry | None:
     """Return the task as it is seen without being claimed; None for no task."""
-    if task_id is None:
-        return None
-    task = state.store[task_id]
-    return Entry(task.id, task.payload, task.headers)
+    return None if task_id is None else changes.seen(state.store[task_id])
 
 
 # -- Groups and workers ----------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 The plain claims of a batch are served together: a `Stock` reads from each address as many tasks as
 they can use in one statement, deals them out in memory, claim by claim in the order of arrival, and
-writes everything that was dealt at the end. A claim that also asks for tasks in flight, its own or
+writes everything that was dealt at the end. What turns out to be damaged when its turn has come is
+dealt to nobody, and written as dead. A claim that also asks for tasks in flight, its own or
 idle ones, is served alone.
 """
 
@@ -20,6 +21,7 @@ from ezra.sansio.queue.task import Task
 from ezra.threaded.sqlite import statements
 from ezra.threaded.sqlite.calls import Call, looks_back
 from ezra.threaded.sqlite.idle import Search, take_idle
+from ezra.threaded.sqlite.registry import Queue
 from ezra.threaded.sqlite.transaction import Transaction
 
 MOST_READ = 1_000
@@ -115,15 +117,24 @@ class Stock:
             yield changes.handed_out(held)
 
     def write(self) -> None:
-        """Write every task that was taken."""
+        """Write every task that was taken, or set aside."""
         self._tx.save(self._taken)
 
     def _next(self, source: Address) -> Task | None:
-        """Return whose turn it is there, or None when nothing is left."""
+        """Return whose turn it is there, or None when nobody's; set aside what is damaged."""
+        while read := self._in_stock(source):
+            task = read.popleft()
+            if task.id not in self._tx.findings:
+                return task
+            self._taken.append(self._tx.quarantined(task))
+        return None
+
+    def _in_stock(self, source: Address) -> deque[Task] | None:
+        """Return what is read of the source and not taken, after reading on where that is empty."""
         read = self._read.get(source)
         if not read and source not in self._exhausted:
             read = self._read[source] = self._fetch(source)
-        return read.popleft() if read else None
+        return read
 
     def _fetch(self, source: Address) -> deque[Task]:
         """Read on where the last statement stopped: what was taken is not written yet."""
@@ -168,13 +179,27 @@ def _reread(tx: Transaction, claim: Claim) -> Iterator[Delivery]:
     left = claim.count
     for source, after in claim.rereads:
         queue = tx.registry.find(source.queue)
-        held = []
-        if queue is not None and left > 0:
-            values = (queue.id, claim.worker, after, tx.now, source.dead, left)
-            held = tx.select(statements.HELD, *values)
+        held = (
+            [] if queue is None else list(_held_whole(tx, queue, claim.worker, source, after, left))
+        )
         tx.save(changes.extended(task, tx.lease_until(task), tx.now) for task in held)
         yield Delivery(source, tuple(map(changes.handed_out, held)))
         left -= len(held)
+
+
+def _held_whole(
+    tx: Transaction, queue: Queue, worker: str, source: Address, after: int, limit: int
+) -> Iterator[Task]:
+    """Yield up to `limit` of the tasks that the worker holds, and set aside what is damaged."""
+    while limit > 0:
+        values = (queue.id, worker, after, tx.now, source.dead, limit)
+        found = tx.select(statements.HELD, *values)
+        damaged = [task for task in found if task.id in tx.findings]
+        tx.save(map(tx.quarantined, damaged))
+        yield from (task for task in found if task.id not in tx.findings)
+        if not damaged:
+            return
+        after, limit = found[-1].id, len(damaged)
 
 
 def _lying_idle(tx: Transaction, source: Address, claim: Claim, limit: int) -> tuple[Claimed, ...]:

@@ -1,6 +1,7 @@
 """Taking over tasks in flight that their workers have let lie idle.
 
 The candidates are found by SQL, in pieces and by id; what becomes of each is decided in `changes`.
+A damaged one that would be handed out is set aside instead.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def _take_over(tx: Transaction, search: Search, found: list[Task]) -> list[Claim
             task, search.worker, search.min_idle, until, tx.now, renews=renews
         )
         if after is not None:
-            taken.append((task, after))
+            taken.append((task, tx.quarantined(task) if task.id in tx.findings else after))
     tx.save(after for _, after in taken)
     return [
         changes.handed_out(after, changes.idle(before, tx.now))

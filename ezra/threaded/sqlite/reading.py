@@ -41,7 +41,7 @@ from ezra.sansio.queue.looks import (
 )
 from ezra.sansio.queue.roster import Roster
 from ezra.threaded.sqlite import statements_of_looks as statements
-from ezra.threaded.sqlite.rows import Row, to_task, unpack_headers
+from ezra.threaded.sqlite.rows import Damaged, Row, to_task, unpack
 
 NEEDS_ROSTER = (Details, Groups, Workers)
 """Looks that only who leads the commit can answer: the roster is in nobody else's hands."""
@@ -137,11 +137,12 @@ def _books(view: View, row: Row) -> QueueInfo:
         in_flight=row[9],
         done=row[10],
         dead=row[11],
-        pushed=row[12],
-        expired=row[13],
-        groups=row[14],
-        last_id=row[15],
-        last_claimed=row[16],
+        damaged=row[12],
+        pushed=row[13],
+        expired=row[14],
+        groups=row[15],
+        last_id=row[16],
+        last_claimed=row[17],
         oldest_waiting=view.rows(statements.OLDEST_READY, queue_id)[0][0],
         first=_first(_entries(view, statements.FIRST_LIVE, queue_id)),
         last=_first(_entries(view, statements.LAST_LIVE, queue_id)),
@@ -205,11 +206,15 @@ def _held(view: View, queue_id: int, look: PendingTasks) -> tuple[Held, ...]:
 
 def _entries(view: View, statement: str, *values: object) -> tuple[Entry, ...]:
     """Return tasks as they are seen without being claimed."""
-    rows = view.rows(statement, *values)
-    return tuple(
-        Entry(task_id, payload, unpack_headers(headers or b""))
-        for task_id, payload, headers in rows
-    )
+    return tuple(map(_entry, view.rows(statement, *values)))
+
+
+def _entry(row: Row) -> Entry:
+    """Return a task as it is seen; one that is not what was pushed shows what is wrong instead."""
+    try:
+        return Entry(row[0], *unpack(*row))
+    except Damaged as error:
+        return changes.seen_damaged(row[0], str(error))
 
 
 def _limit(count: int | None) -> int:

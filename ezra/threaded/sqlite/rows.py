@@ -3,14 +3,19 @@
 A task is two rows. What changes in its life is in `tasks`; what a producer pushed is in `payloads`,
 written once and never touched again. A task that is loaded only to be changed comes without what
 its producer pushed: `payload` is None and `headers` is empty then, and neither is ever written.
+
+Of what was pushed a checksum is stored with it, and whoever is to be given a task is given it by
+`unpack`, which compares: SQLite itself does not notice when a disk gives back other bytes.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Any
+from zlib import crc32
 
 from ezra.sansio.model import Status
+from ezra.sansio.queue.lifecycle import CHECKSUM_WRONG, HEADERS_UNREADABLE, PAYLOAD_MISSING
 from ezra.sansio.queue.task import Task
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -24,25 +29,30 @@ LOADED = (
     "tasks.id, tasks.priority, tasks.max_attempts, tasks.visibility_timeout, tasks.created_at, "
     "tasks.expires_at, tasks.available_at, tasks.status, tasks.attempts, tasks.worker, "
     "tasks.claimed_at, tasks.renewed_at, tasks.lease_until, tasks.lapsed, tasks.last_error, "
-    "tasks.finished_at, tasks.dead_at, tasks.queue_id"
+    "tasks.finished_at, tasks.dead_at, tasks.damaged, tasks.queue_id"
 )
 """The columns of a task in the order in which `to_task` reads them; its queue comes last."""
 
-QUEUE_ID = 17
-"""Where the queue's number stands in such a row; payload and headers may follow."""
+QUEUE_ID = 18
+"""Where the queue's number stands in such a row; the columns of `PUSHED` may follow."""
+
+PUSHED = "CAST(payload AS BLOB), CAST(headers AS BLOB), checksum"
+"""What `unpack` takes. A value that is a BLOB no more, by a flipped bit, is compared like any."""
 
 _STATUS: dict[str, Status] = {status.value: status for status in Status}
 
 
-def to_task(
-    row: Row, queue: str, payload: bytes | None = None, headers: bytes | None = None
-) -> Task:
-    """Return the task in a row of `LOADED`, with what was read of its payload."""
+class Damaged(Exception):
+    """What is stored of a task is not what was pushed; the text says what is wrong with it."""
+
+
+def to_task(row: Row, queue: str, payload: bytes | None = None, headers: Headers = ()) -> Task:
+    """Return the task in a row of `LOADED`, with what was unpacked of its payload."""
     return Task(
         id=row[0],
         queue=queue,
         payload=payload,
-        headers=unpack_headers(headers) if headers else (),
+        headers=headers,
         priority=row[1],
         max_attempts=row[2],
         visibility_timeout=row[3],
@@ -59,6 +69,7 @@ def to_task(
         last_error=row[14],
         finished_at=row[15],
         dead_at=row[16],
+        damaged=row[17] == 1,
     )
 
 
@@ -80,7 +91,8 @@ def new_row(task: Task, queue_id: int, now: int) -> Row:
 
 def payload_row(task: Task) -> Row:
     """Return the values that `statements.insert_payloads` takes."""
-    return task.id, task.payload, pack_headers(task.headers)
+    headers = pack_headers(task.headers)
+    return task.id, task.payload, headers, checksum(task.id, task.payload, headers)
 
 
 def changed_row(task: Task, now: int) -> Row:
@@ -100,6 +112,30 @@ def changed_row(task: Task, now: int) -> Row:
         task.finished_at,
         task.dead_at,
     )
+
+
+def checksum(task_id: int, payload: bytes | None, headers: bytes) -> int:
+    """Return the CRC-32 of what was pushed under this id; no payload is not an empty one."""
+    size = -1 if payload is None else len(payload)
+    return crc32(headers, crc32(payload or b"", crc32(b"%d %d " % (task_id, size))))
+
+
+def unpack(
+    task_id: int, payload: bytes | None, headers: bytes | None, stored: int | None
+) -> tuple[bytes | None, Headers]:
+    """Return the payload and the headers in the columns of `PUSHED`.
+
+    Raises:
+        Damaged: they are not what was pushed.
+    """
+    if headers is None:
+        raise Damaged(PAYLOAD_MISSING)
+    if stored is not None and stored != checksum(task_id, payload, headers):
+        raise Damaged(CHECKSUM_WRONG)
+    try:
+        return payload, unpack_headers(headers) if headers else ()
+    except ValueError as error:
+        raise Damaged(HEADERS_UNREADABLE) from error
 
 
 def pack_headers(headers: Headers) -> bytes:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from ezra.threaded.sqlite.rows import LOADED
+from ezra.threaded.sqlite.rows import LOADED, PUSHED
 
 MOST_ROWS = 64
 """Rows in one statement: by then the statement's own cost is spread thin, and each number of rows
@@ -90,7 +90,7 @@ def insert_tasks(count: int) -> str:
 @cache
 def insert_payloads(count: int) -> str:
     """Write what the producers pushed: `rows.payload_row` each."""
-    return f"INSERT INTO payloads (task_id, payload, headers) VALUES {_rows(count, 3)}"
+    return f"INSERT INTO payloads (task_id, payload, headers, checksum) VALUES {_rows(count, 4)}"
 
 
 @cache
@@ -103,7 +103,7 @@ def load_tasks(count: int) -> str:
 def load_whole_tasks(count: int) -> str:
     """Load so many tasks by id with their payloads, to hand them out. Index: the primary key."""
     return f"""
-        SELECT {LOADED}, payload, headers FROM tasks LEFT JOIN payloads ON task_id = tasks.id
+        SELECT {LOADED}, {PUSHED} FROM tasks LEFT JOIN payloads ON task_id = tasks.id
         WHERE tasks.id IN ({", ".join("?" * count)})
     """
 
@@ -121,6 +121,12 @@ def update_tasks(count: int) -> str:
 
 
 @cache
+def set_aside(count: int) -> str:
+    """Mark so many tasks, by id, that are dead as of now, as damaged. Index: the primary key."""
+    return f"UPDATE tasks SET damaged = 1 WHERE id IN ({', '.join('?' * count)})"
+
+
+@cache
 def delete_tasks(count: int) -> str:
     """Remove so many tasks by id; triggers take the payloads along. Index: the primary key."""
     return f"DELETE FROM tasks WHERE id IN ({', '.join('?' * count)})"
@@ -129,7 +135,7 @@ def delete_tasks(count: int) -> str:
 # -- Claims ----------------------------------------------------------------------------------------
 
 READY = f"""
-    SELECT {LOADED}, payload, headers FROM tasks LEFT JOIN payloads ON task_id = tasks.id
+    SELECT {LOADED}, {PUSHED} FROM tasks LEFT JOIN payloads ON task_id = tasks.id
     WHERE queue_id = ? AND status = 'available' AND scheduled = 0
         AND (expires_at IS NULL OR expires_at > ?)
     ORDER BY priority DESC, available_at, tasks.id LIMIT ? OFFSET ?
@@ -137,14 +143,14 @@ READY = f"""
 """Whose turn it is in a queue at a moment. Index: tasks_ready."""
 
 DEAD = f"""
-    SELECT {LOADED}, payload, headers FROM tasks LEFT JOIN payloads ON task_id = tasks.id
-    WHERE queue_id = ? AND status = 'dead'
+    SELECT {LOADED}, {PUSHED} FROM tasks LEFT JOIN payloads ON task_id = tasks.id
+    WHERE queue_id = ? AND status = 'dead' AND damaged = 0
     ORDER BY priority DESC, available_at, tasks.id LIMIT ? OFFSET ?
 """
-"""Whose turn it is in a dead-letter queue. Index: tasks_dead."""
+"""Whose turn it is in a dead-letter queue, where who is set aside has none. Index: tasks_dead."""
 
 _HELD = f"""
-    SELECT {LOADED}, payload, headers FROM tasks LEFT JOIN payloads ON task_id = tasks.id
+    SELECT {LOADED}, {PUSHED} FROM tasks LEFT JOIN payloads ON task_id = tasks.id
     WHERE queue_id = ? AND status = 'in_flight' AND worker = ? AND tasks.id > ?
         AND lease_until > ?
 """
@@ -161,7 +167,7 @@ HOLDS = """
 """Whether a worker holds anything of a queue. Index: tasks_held."""
 
 _IDLE = f"""
-    SELECT {LOADED}, payload, headers FROM tasks INDEXED BY tasks_held
+    SELECT {LOADED}, {PUSHED} FROM tasks INDEXED BY tasks_held
     LEFT JOIN payloads ON task_id = tasks.id
     WHERE queue_id = ? AND status = 'in_flight' AND tasks.id > ? AND lease_until > ?
         AND max(0, ? - coalesce(renewed_at, claimed_at)) >= ?
@@ -296,3 +302,6 @@ UNDO = "ROLLBACK TO one"
 DATA_VERSION = "PRAGMA data_version"
 """Changes when another connection has written: a person, for the engine has one writer."""
 CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
+"""Bring the whole WAL into the database and give its space back; waits for who still reads it."""
+BRING_IN = "PRAGMA wal_checkpoint(PASSIVE)"
+"""Bring in what nobody reads any more, and keep the space."""

@@ -7,7 +7,7 @@ and nothing else; of tasks in flight they may read all that the queue's workers 
 
 from __future__ import annotations
 
-from ezra.threaded.sqlite.rows import LOADED
+from ezra.threaded.sqlite.rows import LOADED, PUSHED
 from ezra.threaded.sqlite.statements import SETTINGS
 
 # -- Queues ----------------------------------------------------------------------------------------
@@ -28,7 +28,7 @@ GROUPS = "SELECT name FROM groups WHERE queue_id = ? ORDER BY name"
 """A queue's groups, by name. Index: the primary key."""
 
 _BOOKS = f"""
-    SELECT id, name, {SETTINGS}, ready, scheduled, in_flight, done, dead, pushed, expired,
+    SELECT id, name, {SETTINGS}, ready, scheduled, in_flight, done, dead, damaged, pushed, expired,
         (SELECT count(*) FROM groups WHERE queue_id = queues.id), last_id, last_claimed
     FROM queues
 """
@@ -54,8 +54,8 @@ OLDEST_READY = """
 """
 """Since when the oldest ready task waits: one look for each priority in use. Index: tasks_ready."""
 
-_ENTRY = """
-    SELECT tasks.id, payload, headers FROM tasks LEFT JOIN payloads ON task_id = tasks.id
+_ENTRY = f"""
+    SELECT tasks.id, {PUSHED} FROM tasks LEFT JOIN payloads ON task_id = tasks.id
     WHERE queue_id = ? AND status IN ('available', 'in_flight')
 """
 
@@ -73,8 +73,8 @@ LIVE = f"{_ENTRY} AND tasks.id BETWEEN ? AND ? ORDER BY tasks.id LIMIT ?"
 LIVE_BACKWARDS = f"{_ENTRY} AND tasks.id BETWEEN ? AND ? ORDER BY tasks.id DESC LIMIT ?"
 """The same from the last one down. Index: tasks_live."""
 
-_DEAD_ENTRY = """
-    SELECT tasks.id, payload, headers FROM tasks LEFT JOIN payloads ON task_id = tasks.id
+_DEAD_ENTRY = f"""
+    SELECT tasks.id, {PUSHED} FROM tasks LEFT JOIN payloads ON task_id = tasks.id
     WHERE queue_id = ? AND status = 'dead' AND tasks.id BETWEEN ? AND ?
 """
 

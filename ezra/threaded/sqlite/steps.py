@@ -136,7 +136,11 @@ def take_over(tx: Transaction, calls: Sequence[Call]) -> None:
         asked = [
             (task, changes.taken_by_id(task, take, tx.lease_until(task), tx.now)) for task in found
         ]
-        taken = [(before, after) for before, after in asked if after is not None]
+        taken = [
+            (before, tx.quarantined(before) if before.id in tx.findings else after)
+            for before, after in asked
+            if after is not None
+        ]
         held = tuple(
             changes.handed_out(after, _idle(before, tx.now))
             for before, after in taken

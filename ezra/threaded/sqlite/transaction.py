@@ -7,13 +7,14 @@ it goes, and whoever calls commits, or throws the transaction away and starts ov
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from ezra.sansio.model import FOREVER, Address, Defaults, Status
+from ezra.sansio.model import FOREVER, Address, Defaults, Status, wire_id
 from ezra.sansio.queue import changes
 from ezra.sansio.queue.lifecycle import LAPSED, Event, transition
 from ezra.sansio.queue.operations import Claim
@@ -24,12 +25,16 @@ from ezra.threaded.sqlite.parking import Parking
 from ezra.threaded.sqlite.registry import Queue, Registry
 from ezra.threaded.sqlite.rows import (
     QUEUE_ID,
+    Damaged,
     Row,
     changed_row,
     new_row,
     payload_row,
     to_task,
+    unpack,
 )
+
+log = logging.getLogger(__name__)
 
 ItemT = TypeVar("ItemT")
 
@@ -64,8 +69,14 @@ class Transaction:
         """If there was a sweep, the first moment that it left due."""
         self.freed: Counter[Address] = Counter()
         """Where tasks have become claimable, and at most how many, that nobody was offered yet."""
+        self.refusal: str | None = None
+        """The error that a push is answered, where there is no room for new tasks."""
         self.indivisible = False
         """Whether the call that is being carried out comes to nothing with any of its steps."""
+        self.findings: dict[int, str] = {}
+        """Tasks that were read to be handed out and are not what was pushed, by id, and why."""
+        self.set_aside: dict[int, Task] = {}
+        """Those of them whose turn it was."""
         self.newcomers: dict[Call, Claim] = {}
         """Claims that parked here."""
         self.served: dict[Call, Claim] = {}
@@ -97,12 +108,30 @@ class Transaction:
         return None if expired else task
 
     def select(self, statement: str, *values: object) -> list[Task]:
-        """Return the tasks that a statement finds, without their payloads."""
+        """Return the tasks that a statement finds, with their payloads where it reads them."""
         return [self.task(row) for row in self.connection.execute(statement, values).fetchall()]
 
     def task(self, row: Row) -> Task:
-        """Return the task in a row of `rows.LOADED`, and its payload where that comes along."""
-        return to_task(row, self.registry.get(row[QUEUE_ID]).name, *row[QUEUE_ID + 1 :])
+        """Return the task in a row of `rows.LOADED`, and its payload where that comes along.
+
+        One that is not what was pushed comes without it, and is among the `findings`: it must not
+        be handed out, but `quarantined`.
+        """
+        queue = self.registry.get(row[QUEUE_ID]).name
+        pushed = row[QUEUE_ID + 1 :]
+        if not pushed:
+            return to_task(row, queue)
+        try:
+            return to_task(row, queue, *unpack(row[0], *pushed))
+        except Damaged as error:
+            self.findings[row[0]] = str(error)
+            return to_task(row, queue)
+
+    def quarantined(self, task: Task) -> Task:
+        """Return a task with a finding as it is set aside, to be saved instead of handed out."""
+        aside = changes.quarantined(task, self.findings[task.id], self.now)
+        self.set_aside[task.id] = aside
+        return aside
 
     def insert(self, tasks: Sequence[tuple[Task, Queue]]) -> None:
         """Write new tasks."""
@@ -119,6 +148,7 @@ class Transaction:
         self.run(statements.update_tasks, [changed_row(task, self.now) for task in staying])
         if len(staying) < len(tasks):
             self.delete([task.id for task in tasks if task.status is Status.ABSENT])
+        self.run(statements.set_aside, [(task.id,) for task in staying if task.damaged])
         for task in staying:
             self._note(task)
 
@@ -161,6 +191,8 @@ class Transaction:
                 self.fall_due(task.expires_at)
             case Status.IN_FLIGHT:
                 self.fall_due(task.lease_until)
+            case Status.DEAD if task.damaged:
+                pass  # nobody gets it
             case Status.DEAD:
                 self.freed[Address(task.queue, dead=True)] += 1
             case Status.DONE:
@@ -212,9 +244,11 @@ class Transaction:
             self.served[call] = claim
 
     def settle(self) -> None:
-        """After COMMIT: who was served waits no more."""
+        """After COMMIT: who was served waits no more, and what was set aside is told."""
         for call, claim in self.served.items():
             self.parking.leave(call, claim)
+        for task in self.set_aside.values():
+            log.error("task %s of %r is dead: %s", wire_id(task.id), task.queue, task.last_error)
 
     def undo(self) -> None:
         """After ROLLBACK: nobody has parked here, and nobody was served."""
@@ -226,6 +260,7 @@ class Transaction:
     def savepoint(self) -> Iterator[None]:
         """Undo all that was done inside, and nothing else, if something there fails alone."""
         due, swept_until, freed = self.due, self.swept_until, self.freed.copy()
+        set_aside = self.set_aside.copy()
         self.connection.execute(statements.SAVE)
         try:
             with self.registry.journal.transaction():
@@ -236,6 +271,7 @@ class Transaction:
                 self.connection.execute(statements.KEEP)
                 self.registry.forget()
                 self.due, self.swept_until, self.freed = due, swept_until, freed
+                self.set_aside = set_aside
             raise
         self.connection.execute(statements.KEEP)
 

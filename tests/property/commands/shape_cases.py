@@ -252,12 +252,12 @@ BOOKS = (
     "$12 dedup_window {window}$11 dedup_limit {limit}"
 )
 COUNTS = (
-    "$9 available :3 $9 scheduled :4 $9 in_flight :2 $4 done :6 $4 dead :1 $6 pushed :17 "
-    "$7 expired :1 "
+    "$9 available :3 $9 scheduled :4 $9 in_flight :2 $4 done :6 $4 dead :1 $7 damaged :1 "
+    "$6 pushed :17 $7 expired :1 "
 )
 NO_COUNTS = (
-    "$9 available :0 $9 scheduled :0 $9 in_flight :0 $4 done :0 $4 dead :0 $6 pushed :0 "
-    "$7 expired :0 "
+    "$9 available :0 $9 scheduled :0 $9 in_flight :0 $4 done :0 $4 dead :0 $7 damaged :0 "
+    "$6 pushed :0 $7 expired :0 "
 )
 BUSY_SETTINGS_2 = BOOKS.format(
     timeout="$3 1.5 ", most=":5 ", delay="$3 0.0 ", window="$4 60.0 ", limit=":50 "
@@ -265,11 +265,11 @@ BUSY_SETTINGS_2 = BOOKS.format(
 BUSY_SETTINGS_3 = BOOKS.format(
     timeout=",1.5 ", most=":5 ", delay=",0.0 ", window=",60.0 ", limit=":50 "
 )
-BUSY_2 = f"*26 {BUSY_SETTINGS_2}{COUNTS}"
-BUSY_3 = f"%13 {BUSY_SETTINGS_3}{COUNTS}"
+BUSY_2 = f"*28 {BUSY_SETTINGS_2}{COUNTS}"
+BUSY_3 = f"%14 {BUSY_SETTINGS_3}{COUNTS}"
 NAMED = ("timeout", "most", "delay", "window", "limit")
-EMPTY_2 = "*26 " + BOOKS.format(**dict.fromkeys(NAMED, "$-1 ")) + NO_COUNTS
-EMPTY_3 = "%13 " + BOOKS.format(**dict.fromkeys(NAMED, "_ ")) + NO_COUNTS
+EMPTY_2 = "*28 " + BOOKS.format(**dict.fromkeys(NAMED, "$-1 ")) + NO_COUNTS
+EMPTY_3 = "%14 " + BOOKS.format(**dict.fromkeys(NAMED, "_ ")) + NO_COUNTS
 
 KEYS = [
     Case("DEL q r", 2, ":2 "),

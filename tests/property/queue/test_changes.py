@@ -9,11 +9,13 @@ from ezra.sansio.model import (
     Address,
     Claimed,
     Delivery,
+    Entry,
     NackMode,
     NewTask,
     Status,
 )
-from ezra.sansio.queue.lifecycle import LAPSED
+from ezra.sansio.queue import changes
+from ezra.sansio.queue.lifecycle import CHECKSUM_WRONG, LAPSED
 from ezra.sansio.queue.operations import Ack, Claim, Nack, Release
 from tests.property.queue.story import DEAD, Q, Story, moment, only_task
 
@@ -194,3 +196,36 @@ def test_a_release_that_comes_too_late_changes_nothing() -> None:
     story.do(10, Ack("q", (task_id,)))
     assert story.do(10, Release(((task_id, 2),))) == 0
     assert story.task(task_id).status is Status.DONE
+
+
+def set_aside(story: Story, task_id: int, seconds: int) -> None:
+    """Have a task found damaged."""
+    story.machine._state.put(
+        changes.quarantined(story.task(task_id), CHECKSUM_WRONG, moment(seconds))
+    )
+
+
+def test_what_is_set_aside_is_dead_and_nobody_gets_it() -> None:
+    """It has had no attempt by that, is counted, and shows what is wrong with it."""
+    story = Story()
+    other, task_id = story.died(0), story.push(0)
+    set_aside(story, task_id, 1)
+    task = story.task(task_id)
+    assert (task.status, task.attempts, task.last_error) == (Status.DEAD, 0, CHECKSUM_WRONG)
+    assert (task.dead_at, task.damaged, task.lapsed) == (moment(1), True, False)
+    assert story.claim(2, DEAD) == other
+    assert story.do(2, Claim((DEAD,), "bob")) == ()
+    entry = changes.seen(task)
+    assert entry == Entry(task_id, None, ((b"ezra.damaged", CHECKSUM_WRONG.encode()),))
+
+
+def test_who_held_what_is_set_aside_may_ack_it() -> None:
+    """As after any lease that was cut; then it is done, and damaged no more."""
+    story = Story()
+    task_id = story.push(0)
+    story.do(0, Claim((Q,), "ann"))
+    set_aside(story, task_id, 1)
+    task = story.task(task_id)
+    assert (task.worker, task.lease_until, task.lapsed) == (None, None, True)
+    assert story.do(2, Ack("q", (task_id,))) == 1
+    assert (story.task(task_id).status, story.task(task_id).damaged) == (Status.DONE, False)

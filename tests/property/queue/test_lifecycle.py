@@ -36,6 +36,9 @@ LEGAL = """
     available  delete    absent
     dead       delete    absent
     done       delete    absent
+    available  quarantine  dead
+    in_flight  quarantine  dead
+    dead       quarantine  dead
 """
 
 EXPECTED = {
