@@ -15,7 +15,10 @@ from collections.abc import Sequence
 
 from ezra.options import parse
 from ezra.threaded.process import start_again_with_small_caches
+from ezra.threaded import failpoints
 from ezra.threaded.service import serve
+
+log = logging.getLogger(__name__)
 
 THREAD_STACK = 512 * 1024
 """Bytes of a thread's stack. What is not used costs address space only, but of that the platform's
@@ -35,8 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         start_again_with_small_caches()
     os.umask(UMASK)
+    arm_failpoints(os.environ.get(failpoints.VARIABLE, ""))
     threading.stack_size(THREAD_STACK)
     return serve(settings)
+
+
+def arm_failpoints(text: str) -> None:
+    """Arm what the variable asks for, and say so: nobody wants that but a test."""
+    points = failpoints.read(text)
+    failpoints.arm(points)
+    if points:
+        log.warning("failpoints are armed, this is no server to be used: %s", text)
 
 
 class OneLine(logging.Formatter):

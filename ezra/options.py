@@ -19,10 +19,12 @@ from typing import Any
 from ezra.passwords import password, password_file
 from ezra.sansio.commands.arguments import MAX_ATTEMPTS
 from ezra.sansio.model import MILLISECOND, SECOND, Defaults
+from ezra.threaded import failpoints
 from ezra.threaded.settings import (
     MAX_BUFFER_BYTES,
     MAX_CLIENTS,
     MAX_DURATION,
+    MAX_FREE_BYTES,
     MAX_PAYLOAD_BYTES,
     MAX_PORT,
     MEBIBYTE,
@@ -203,6 +205,10 @@ OPTIONS = (
         "idle_timeout", ("--idle-timeout",), "S",
         "seconds after which a silent client that waits for nothing is cut off (never)",
         duration(SECOND, lowest=MILLISECOND),
+    Option(
+        "min_free_bytes", ("--min-free-bytes",), "N",
+        "pushes are refused while the disk has less free than this (67108864)",
+        whole(0, MAX_FREE_BYTES),
     ),
 )  # fmt: skip
 
@@ -226,6 +232,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         parser.error(f"unrecognized arguments: {_names_of(unknown)}")
     flags = from_flags(known)
     try:
+        failpoints.read(environment.get(failpoints.VARIABLE, ""))
         values = read_all(from_environment(environment)) | read_all(flags)
     except ValueError as error:
         parser.error(str(error))
@@ -274,6 +281,9 @@ def from_environment(environment: Mapping[str, str]) -> Given:
     """Return what the environment gives. Raises ValueError for a variable that means nothing."""
     known = {option.variable: option for option in OPTIONS}
     given = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
+    known = {option.variable: option.setting for option in OPTIONS}
+    own = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
+    given = {name: text for name, text in own.items() if name != failpoints.VARIABLE}
     for name in given:
         if name not in known:
             raise ValueError(f"{name}: there is no such variable, only {', '.join(known)}")

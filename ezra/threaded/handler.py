@@ -30,6 +30,7 @@ from ezra.sansio.model import Delivery
 from ezra.sansio.resp.encoder import encode
 from ezra.sansio.resp.values import SimpleError
 from ezra.sansio.session import Session
+from ezra.threaded import failpoints
 from ezra.threaded.budget import Account
 from ezra.threaded.dispatcher import Dispatcher
 from ezra.threaded.engine import Submission
@@ -243,6 +244,7 @@ class Handler:
         self.errors += sum([isinstance(result, EzraError) for result in results])
         replies = b"".join([self._connection.send(result) for result in results])
         try:
+            failpoints.passing_claim(results)
             self._before_sending()
             if only_if_there and has_hung_up(self._link.peer):
                 raise ConnectionAbortedError("the client hung up while it was blocked")

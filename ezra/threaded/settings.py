@@ -33,6 +33,10 @@ PASSWORDS = ("password", "push_password", "work_password")
 """The settings that nobody is to see; an error about one of them never shows it."""
 
 
+MAX_FREE_BYTES = 2**63 - 1
+"""More than there is on any disk: whoever wants no pushes at all may say so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that a server can be told. Durations are microseconds.
@@ -80,6 +84,7 @@ class Settings:
             check_range("max_buffer_bytes", self.max_buffer_bytes, MEBIBYTE, MAX_BUFFER_BYTES)
         if self.idle_timeout is not None:
             check_range("idle_timeout", self.idle_timeout, MILLISECOND, MAX_DURATION)
+        check_range("min_free_bytes", self.min_free_bytes, 0, MAX_FREE_BYTES)
         check_range("visibility_timeout", self.defaults.visibility_timeout, 1, MAX_DURATION)
         check_range("max_attempts", self.defaults.max_attempts, 1, MAX_ATTEMPTS)
         check_range("retry_delay", self.defaults.retry_delay, 0, MAX_DURATION)
