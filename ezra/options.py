@@ -205,6 +205,7 @@ OPTIONS = (
         "idle_timeout", ("--idle-timeout",), "S",
         "seconds after which a silent client that waits for nothing is cut off (never)",
         duration(SECOND, lowest=MILLISECOND),
+    ),
     Option(
         "min_free_bytes", ("--min-free-bytes",), "N",
         "pushes are refused while the disk has less free than this (67108864)",

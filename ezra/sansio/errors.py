@@ -9,7 +9,7 @@
     └── EngineError                   the engine could not do its part (abstract)
         ├── EngineClosed              it is shutting down: nothing was done
         ├── StorageFull               the disk is full: nothing was done
-        ├── StorageBusy               another program holds the database: nothing was done
+        ├── StorageBusy               the database cannot be had just now: nothing was done
         └── OutcomeUnknown            the storage failed: the change may be there or not
 
 `StartError`, beside these, is for the person who starts the engine and never goes on the wire.
@@ -66,7 +66,7 @@ class StorageFull(EngineError):
 
 
 class StorageBusy(EngineError):
-    """Another program keeps the database locked; the operation was not carried out."""
+    """The database cannot be had just now, as another program holds it; nothing was done."""
 
 
 class OutcomeUnknown(EngineError):
@@ -337,11 +337,24 @@ class Text:
     SHUTTING_DOWN = "ERR the server is shutting down; nothing was done"
     WITHDRAWN = "ERR interrupted before it was carried out; nothing was done"
     STORAGE_FULL = "ERR the disk is full: nothing was done; free some space and try again"
+    LOW_ON_SPACE = (
+        "ERR the disk is nearly full: {free} bytes are free where {least} have to be "
+        "(--min-free-bytes). Nothing was pushed, and nothing will be until there is space again; "
+        "claims and acks go on"
+    )
     STORAGE_BUSY = (
         "ERR another program keeps the database locked: nothing was done; "
         "end its transaction and try again"
     )
     NOT_STORABLE = "ERR this cannot be stored: {reason}; nothing was done"
+    UNREADABLE = "ERR the storage cannot be read just now: {reason}; try again"
+    STORAGE_FAILED = (
+        "UNKNOWN the storage failed while it was read; the server stops, ask again when it is back"
+    )
+    CLOSING_FAILED = (
+        "UNKNOWN the storage failed at the very end: all that was answered is in the write-ahead "
+        "log, where the next start finds it"
+    )
     OUTCOME_UNKNOWN = (
         "UNKNOWN the storage failed while this was written: it may be stored or not; "
         "the server stops, ask again when it is back"

@@ -63,17 +63,23 @@ class ServerHost(Host):
         peak = process.ru_maxrss * PEAK_UNIT
         used = memory(peak)
         totals = self._clients.totals()
+        wal = self._file_size("ezra.db-wal")
+        engine = self._engine
+        space = engine.space if isinstance(engine, SqliteEngine) else None
         return Usage(
             memory=used,
             memory_peak=max(peak, used),  # the two are counted at different moments
             system_time=round(process.ru_stime * SECOND),
             user_time=round(process.ru_utime * SECOND),
-            database=self._database_size(),
+            database=self._file_size("ezra.db") + wal,
             connections=totals.connections,
             rejected=totals.rejected,
             commands=totals.commands,
             errors=totals.errors,
             buffers=self._budget.used,
+            wal=wal,
+            disk_free=space.free() if space else 0,
+            pushes_refused=space is not None and space.refusing,
         )
 
     def queues(self) -> Sequence[QueueInfo]:
@@ -103,15 +109,13 @@ class ServerHost(Host):
         """Count from 0 again."""
         self._clients.reset()
 
-    def _database_size(self) -> int:
-        """Return the bytes of the database and of its write-ahead log."""
+    def _file_size(self, name: str) -> int:
+        """Return the bytes of one of the database's files."""
         if self._settings.data_dir == MEMORY:
             return 0
-        size = 0
-        for name in ("ezra.db", "ezra.db-wal"):
-            with suppress(OSError):  # SQLite may be about to make it, or to remove it
-                size += Path(self._settings.data_dir, name).stat().st_size
-        return size
+        with suppress(OSError):  # SQLite may be about to make it, or to remove it
+            return Path(self._settings.data_dir, name).stat().st_size
+        return 0
 
 
 def gather(

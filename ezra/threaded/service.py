@@ -12,8 +12,11 @@ through while it waits.
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -33,6 +36,9 @@ log = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
+LAST_RESORT = 10.0
+"""Seconds that an orderly end has after the storage has failed: it takes three, unless it hangs."""
+
 Reasons = queue.SimpleQueue[signal.Signals | EngineError]
 """Why to end: a signal, or the storage's failure."""
 
@@ -44,13 +50,20 @@ def serve(settings: Settings) -> int:
     """
     reasons = Reasons()
     clock = SystemClock()
+    failed = threading.Event()
+
+    def fail(error: EngineError) -> None:
+        reasons.put(error)
+        failed.set()
+
     settings = fit_files(settings)
     warn_of_limits(settings)
     try:
         with (
             one_core(),
             signals_into(reasons),
-            closing(open_engine(settings, clock, reasons.put)) as engine,
+            ended_after(failed),
+            closing(open_engine(settings, clock, fail)) as engine,
         ):
             server = Server(settings, engine, clock)
             warn_of_strangers(settings, server.address)
@@ -110,6 +123,7 @@ def open_engine(
         clock,
         synchronous=settings.synchronous,
         scheduler=settings.scheduler,
+        min_free_bytes=settings.min_free_bytes,
         on_failure=failed,
     )
 
@@ -124,6 +138,24 @@ def describe(settings: Settings, engine: Engine) -> str:
         f"{found.queues} queues with {found.waiting} waiting and {found.dead} dead tasks; "
         f"{found.put_back} that were in flight wait again, {found.died} died"
     )
+
+
+@contextmanager
+def ended_after(failed: threading.Event) -> Iterator[None]:
+    """From that event on, have the process end within `LAST_RESORT`, whatever it hangs in.
+
+    A disk that fails may never answer again, and a server that hangs in it is restarted by nobody.
+    The thread is there before it is needed: a process in trouble may not get another.
+    """
+
+    def end() -> None:
+        failed.wait()
+        time.sleep(LAST_RESORT)
+        log.critical("the server hangs after its storage has failed: it is ended")
+        os._exit(1)
+
+    threading.Thread(target=end, name="ezra-last-resort", daemon=True).start()
+    yield
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from ezra.sansio.errors import (
     OutcomeUnknown,
     StorageBusy,
     StorageFull,
+    Text,
 )
 from ezra.sansio.model import FOREVER, SECOND, Address, NewTask
 from ezra.sansio.queue.operations import (
@@ -33,9 +34,10 @@ from ezra.sansio.queue.operations import (
     Release,
 )
 from ezra.threaded.clock import SystemClock
-from ezra.threaded.sqlite import pool, statements
+from ezra.threaded.sqlite import pool, reading, statements
 from ezra.threaded.sqlite.calls import ORDER, Call, rounds
 from ezra.threaded.sqlite.engine import SqliteEngine
+from ezra.threaded.sqlite.transaction import Transaction
 from tests.property.fake_clock import FakeClock
 from tests.property.operations import DEFAULTS
 from tests.property.sqlite_worlds import (
@@ -205,7 +207,7 @@ def test_what_nobody_understands_is_an_unknown_outcome(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_survived(tmp_path: Path) -> None:
-    """Nothing of the batch was done, who waits goes on waiting, and with space it works again."""
+    """A push is refused, a claim in its batch is not; who waits waits on; with space all works."""
     with engine_in(tmp_path) as engine:
         push(engine)
         parked = engine.submit([Claim((Address("other"),), "ann", deadline=FOREVER)])
@@ -213,8 +215,11 @@ def test_a_full_disk_is_survived(tmp_path: Path) -> None:
         connection = engine._writer.connection
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
-        with pytest.raises(StorageFull):
-            one(engine, Push("other", NewTask(b"x" * 100_000)))
+        pushed = engine.submit([Push("other", NewTask(b"x" * 100_000))])
+        claim = engine.submit([Claim((Q,), "bob")])
+        (refused,) = pushed.wait()
+        assert str(refused) == Text.STORAGE_FULL
+        assert len(claimed(claim.wait()[0])) == 1
         assert length(engine, "other") == 0
         connection.execute("PRAGMA max_page_count = 1000000").fetchall()
         task = push(engine, "other")
@@ -245,7 +250,7 @@ def test_a_full_disk_is_checkpointed_and_the_batch_tried_once_more(tmp_path: Pat
         faulty = make_faulty(engine)
 
         def fails(text: str) -> Exception | None:
-            if text == statements.CHECKPOINT:
+            if text == statements.BRING_IN:
                 full[0] = None
             return full[0] if text == statements.COMMIT else None
 
@@ -262,7 +267,7 @@ def test_a_full_disk_that_stays_full_fails_the_batch(tmp_path: Path) -> None:
         full = error_of(sqlite3.SQLITE_FULL)
         faulty = make_faulty(engine)
         faulty.fails = lambda text: (
-            full if text in (statements.COMMIT, statements.CHECKPOINT) else None
+            full if text in (statements.COMMIT, statements.BRING_IN) else None
         )
         with pytest.raises(StorageFull):
             push(engine)
@@ -283,6 +288,130 @@ def test_a_database_locked_by_a_person_is_survived(
                 push(engine)
             connection.execute("ROLLBACK")
         assert push(engine) > 0
+
+
+def failing(tmp_path: Path) -> tuple[SqliteEngine, list[EngineError]]:
+    """Return an engine, and the failures of which its owner will be told."""
+    told: list[EngineError] = []
+    return SqliteEngine(tmp_path, DEFAULTS, FakeClock(), on_failure=told.append), told
+
+
+@pytest.mark.parametrize("statement", [statements.BEGIN, "INSERT INTO tasks", statements.COMMIT])
+def test_no_memory_in_a_commit_is_a_failure(tmp_path: Path, statement: str) -> None:
+    """What else could not be written down nobody knows: the process has to end."""
+    engine, told = failing(tmp_path)
+    make_faulty(engine).fails = lambda text: MemoryError() if statement in text else None
+    with pytest.raises(OutcomeUnknown):
+        push(engine)
+    assert len(told) == 1
+    engine.close()
+
+
+def test_a_batch_that_is_on_disk_is_never_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong after COMMIT is not taken for an error of the work before it."""
+    engine, told = failing(tmp_path)
+
+    def settle(_: Transaction) -> None:
+        raise KeyError("a mistake in the program")
+
+    monkeypatch.setattr(Transaction, "settle", settle)
+    with pytest.raises(OutcomeUnknown):
+        push(engine)
+    assert len(told) == 1
+    assert len(stored_tasks(tmp_path)) == 1
+    engine.close()
+
+
+@pytest.mark.parametrize("where", ["write", "publish"])
+def test_a_mistake_in_the_program_leaves_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Everybody is told that nobody knows, who is parked too, and the owner once."""
+    engine, told = failing(tmp_path)
+    parked = engine.submit([Claim((Q,), "ann", deadline=FOREVER)])
+    engine.sweep()
+
+    def mistake(*_: object, **__: object) -> None:
+        raise KeyError("a mistake in the program")
+
+    owner = engine._writer if where == "write" else engine._committer
+    monkeypatch.setattr(owner, where if where == "write" else "_publish", mistake)
+    submissions = [engine.submit([Push("other", NewTask())]) for _ in range(2)]
+    for submission in [*submissions, parked]:
+        with pytest.raises(OutcomeUnknown):
+            submission.wait()
+    with pytest.raises(OutcomeUnknown):
+        engine.submit([])
+    assert len(told) == 1
+    engine.close()
+
+
+def test_a_roll_back_that_fails_is_a_failure(tmp_path: Path) -> None:
+    """Nothing is tried a second time from there."""
+    engine, told = failing(tmp_path)
+    seen: list[str] = []
+
+    def fails(text: str) -> Exception | None:
+        seen.append(text)
+        if text == statements.ROLLBACK:
+            return error_of(sqlite3.SQLITE_ERROR)
+        return ValueError("of this one") if "INSERT INTO tasks" in text else None
+
+    make_faulty(engine).fails = fails
+    with pytest.raises(OutcomeUnknown):
+        push(engine)
+    assert len(told) == 1
+    assert seen.count(statements.BEGIN) == 1
+    engine.close()
+
+
+FAILED_READS = [sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB]
+
+
+def fail_reads(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """Have every look at the file fail."""
+
+    def answer(*_: object) -> None:
+        raise error_of(code)
+
+    monkeypatch.setattr(reading, "answer", answer)
+
+
+@pytest.mark.parametrize("code", FAILED_READS)
+def test_a_look_that_the_disk_fails_ends_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """Nothing is acknowledged by a storage that gives back errors, and nobody waits on for it."""
+    engine, told = failing(tmp_path)
+    parked = engine.submit([Claim((Q,), "ann", deadline=FOREVER)])
+    engine.sweep()
+    fail_reads(monkeypatch, code)
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown, match="while it was read"):
+            length(engine, "q")
+    with pytest.raises(OutcomeUnknown):
+        push(engine)
+    with pytest.raises(OutcomeUnknown):
+        parked.wait()
+    assert len(told) == 1
+    engine.close()
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY])
+def test_a_look_that_cannot_be_had_just_now_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """No file descriptor for another connection, say: who asked is told, and asks again."""
+    engine, told = failing(tmp_path)
+    with monkeypatch.context() as meanwhile:
+        fail_reads(meanwhile, code)
+        with pytest.raises(StorageBusy, match="cannot be read just now: injected"):
+            length(engine, "q")
+    assert length(engine, "q") == 0
+    assert told == []
+    engine.close()
 
 
 def test_ctrl_c_in_a_commit_leaves_nobody_waiting(tmp_path: Path) -> None:

@@ -360,7 +360,6 @@ def test_a_payload_is_written_once(tmp_path: Path) -> None:
     """Claiming, failing, acking a task of 1 MiB writes its rows, not its payload."""
     with engine_in(tmp_path) as engine:
         wal = tmp_path / "ezra.db-wal"
-        engine._writer.connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
         before = wal.stat().st_size
         task = push(engine, payload=b"x" * 2**20)
         pushed = wal.stat().st_size - before
@@ -376,7 +375,7 @@ def test_a_payload_is_written_once(tmp_path: Path) -> None:
 def test_the_wal_stays_allocated_and_bounded(tmp_path: Path) -> None:
     """It starts over in its own space after a checkpoint and does not grow with the work."""
     with engine_in(tmp_path) as engine:
-        engine._writer.connection.execute("PRAGMA wal_autocheckpoint = 100").fetchall()
+        engine._writer.checkpoints.pages = 100
         sizes = []
         for _ in range(6):
             for _ in range(20):

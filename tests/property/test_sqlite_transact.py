@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ezra.sansio.errors import CommandError, LocalProtocolError, StorageFull, Text
+from ezra.sansio.errors import CommandError, LocalProtocolError, Text
 from ezra.sansio.model import FOREVER, SECOND, Address, Dedup, NewTask, Status
 from ezra.sansio.queue.looks import Groups, Info, Length, Look, Pending, Workers
 from ezra.sansio.queue.operations import (
@@ -260,16 +260,15 @@ def test_a_claim_that_fails_alone_was_never_there(engine: SqliteEngine) -> None:
     assert engine.look(Workers("q", "g")) == (START, ())
 
 
-def test_a_full_disk_fails_the_batch_and_not_the_transaction_alone(
-    engine: SqliteEngine, tmp_path: Path
-) -> None:
+def test_a_full_disk_undoes_a_transaction_that_pushes(engine: SqliteEngine, tmp_path: Path) -> None:
     """Nothing of it was done, by what the storage says, and with space it is."""
     full = sqlite3.OperationalError("full")
     full.sqlite_errorcode = sqlite3.SQLITE_FULL
     faulty = make_faulty(engine)
     faulty.fails = lambda text: full if "INSERT INTO tasks" in text else None
-    with pytest.raises(StorageFull):
-        transact(engine, AddWorker("q", "g", "ann"), Push("q", NewTask()))
+    refused = transact(engine, AddWorker("q", "g", "ann"), Push("q", NewTask()))
+    assert isinstance(refused, CommandError)
+    assert "the disk is full" in str(refused)
     faulty.fails = lambda _: None
     assert stored_tasks(tmp_path) == []
     assert engine.look(Workers("q", "g")) == (START, ())

@@ -18,6 +18,7 @@ is parked check it.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 
@@ -28,6 +29,8 @@ from ezra.threaded.sqlite.calls import Call, Request
 from ezra.threaded.sqlite.submission import GroupSubmission
 from ezra.threaded.sqlite.transaction import Transaction
 from ezra.threaded.sqlite.writer import Writer
+
+log = logging.getLogger(__name__)
 
 GATHER = 0.0005
 """Seconds that a leader waits, at the most, for those whom the last batch answered to come again.
@@ -64,6 +67,11 @@ class Committer:
         self._parked: dict[Call, GroupSubmission] = {}
         self._giving_up: list[GroupSubmission] = []
         self._draining = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether the storage has failed: nobody knows what is on disk."""
+        return self._failure is not None
 
     @property
     def running(self) -> bool:
@@ -194,10 +202,13 @@ class Committer:
         finally:
             self.lock.acquire()
             self._leading = False
-            self._publish(batch, done, error)
-            self._hand_over()
-        if isinstance(error, OutcomeUnknown):
-            self._report(error)
+            try:
+                self._publish(batch, done, error)
+                self._hand_over()
+            except Exception as surprise:
+                error = self._give_up_on(batch, surprise)
+            if isinstance(error, OutcomeUnknown):
+                self._report(error)
 
     def _gather(self) -> list[GroupSubmission]:
         """Take everything that was submitted. Needs the lock, and may let go of it for a moment."""
@@ -221,7 +232,29 @@ class Committer:
         try:
             return self._writer.write(lines, swept=swept), None
         except EngineError as error:
+            if isinstance(error, OutcomeUnknown):
+                log.critical("a batch came to an unknown end: %r", error.__cause__ or error)
             return None, error
+        except Exception as error:
+            log.critical("a batch came to an unknown end", exc_info=True)
+            return None, _unknown(error)
+
+    def fail(self, error: EngineError) -> None:
+        """Acknowledge nothing from now on, and tell the owner: somebody saw the storage fail."""
+        with self.lock:
+            self._stop(error)
+            self._report(error)
+
+    def _give_up_on(self, batch: list[GroupSubmission], surprise: Exception) -> OutcomeUnknown:
+        """Answer those of the batch who are not answered yet that nobody knows. Needs the lock."""
+        log.critical("a batch could not be answered", exc_info=True)
+        error = _unknown(surprise)
+        for submission in batch:
+            if not submission.answered:
+                self._answer(submission, error)
+        self._stop(error)
+        self._hand_over()
+        return error
 
     def _publish(
         self,
@@ -291,7 +324,8 @@ class Committer:
 
     def _stop(self, error: EngineError) -> None:
         """Acknowledge nothing more: nobody knows what is on disk. Needs the lock."""
-        self._failure = error
+        self._check_locked()
+        self._failure = self._failure or error
         for submission in self._parked.values():
             self._answer(submission, error)
         self._parked.clear()
@@ -309,3 +343,10 @@ class Committer:
     def _check_locked(self) -> None:
         if not self.lock.locked():
             raise RuntimeError("the committer's lock must be held here")
+
+
+def _unknown(cause: Exception) -> OutcomeUnknown:
+    """Return the error for everybody whose outcome nobody knows, because of this one."""
+    error = OutcomeUnknown(Text.OUTCOME_UNKNOWN)
+    error.__cause__ = cause
+    return error

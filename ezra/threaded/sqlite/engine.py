@@ -18,18 +18,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from ezra.sansio.errors import EngineClosed, EngineError, EzraError, StartError, Text
+from ezra.sansio.errors import (
+    EngineClosed,
+    EngineError,
+    EzraError,
+    OutcomeUnknown,
+    StartError,
+    Text,
+)
 from ezra.sansio.model import MILLISECOND, SECOND, SEQUENCE_BITS, Defaults, Status
 from ezra.sansio.queue.looks import Answer, Look
 from ezra.sansio.queue.machine import check_steps
 from ezra.sansio.queue.operations import Operation, Transact
+from ezra.threaded import failpoints
 from ezra.threaded.clock import Clock
 from ezra.threaded.engine import Engine, Submission
 from ezra.threaded.sqlite import faults, reading, statements
+from ezra.threaded.sqlite.checkpoints import Checkpoints
 from ezra.threaded.sqlite.commit import Committer
 from ezra.threaded.sqlite.database import DATABASE_FILE, open_database
 from ezra.threaded.sqlite.lock import DirectoryLock
-from ezra.threaded.sqlite.pool import ReaderPool, Synchronous
+from ezra.threaded.sqlite.pool import ReaderPool, Synchronous, abandon
+from ezra.threaded.sqlite.space import FreeSpace
 from ezra.threaded.sqlite.sweep import restart
 from ezra.threaded.sqlite.transaction import Transaction
 from ezra.threaded.sqlite.writer import Writer
@@ -64,6 +74,7 @@ class SqliteEngine(Engine):
         synchronous: whether a commit is fsynced before it is answered, or at checkpoints only.
         scheduler: the longest pause between two sweeps, in microseconds.
         readers: how many threads can read at once.
+        min_free_bytes: how much has to be free on the disk for a push; 0 for nothing.
         on_failure: called once when the storage has failed, in some thread of a caller. Nothing is
             accepted any more then; the process should end, and start again.
 
@@ -82,10 +93,13 @@ class SqliteEngine(Engine):
         synchronous: Synchronous = "full",
         scheduler: int = 5 * SECOND,
         readers: int = READERS,
+        min_free_bytes: int = 0,
         on_failure: Callable[[EngineError], None] = lambda _: None,
     ) -> None:
         self._clock = clock
         self._scheduler = scheduler
+        self.space = FreeSpace(data_dir, min_free_bytes)
+        """How much the disk has left, and whether that is enough."""
         _make_directory(data_dir)
         self._lock = DirectoryLock(data_dir)
         try:
@@ -120,8 +134,14 @@ class SqliteEngine(Engine):
         if isinstance(look, reading.NEEDS_ROSTER):
             return self._look_leading(look)
         self._catch_up()
-        with self._readers.snapshot() as connection:
-            return reading.answer(reading.View(connection, self._clock.now()), look)
+        try:
+            with self._readers.snapshot() as connection:
+                return reading.answer(reading.View(connection, self._clock.now()), look)
+        except sqlite3.Error as error:
+            fault = faults.of_reading(error)
+            if isinstance(fault, OutcomeUnknown):
+                self._committer.fail(fault)
+            raise fault from error
 
     def _look_leading(self, look: Look) -> Answer:
         """Have the look answered by who leads the commit, and knows the workers."""
@@ -149,16 +169,38 @@ class SqliteEngine(Engine):
             self._committer.close()
             self._timer.join()
             self._readers.close()
-            # Closing the last connection brings the whole WAL into the database, too.
-            self._writer.connection.close()
-            self._lock.release()
+            self._writer.checkpoints.close()
+            try:
+                self._close_database()
+            finally:
+                self._lock.release()
+
+    def _close_database(self) -> None:
+        """Bring the whole WAL into the database, unless nobody knows what is in it.
+
+        Raises:
+            EngineError: that failed. What was answered is in the WAL, for the next start to find.
+        """
+        connection = self._writer.connection
+        if self._committer.failed:
+            abandon(connection)
+            return
+        try:
+            failpoints.passing("before_checkpoint")
+            connection.execute(statements.CHECKPOINT).fetchall()
+        except sqlite3.Error as error:
+            if not faults.is_full(error):
+                abandon(connection)
+                raise OutcomeUnknown(Text.CLOSING_FAILED) from error
+        connection.close()
 
     # -- Starting ----------------------------------------------------------------------------------
 
     def _open(self, path: Path, defaults: Defaults, synchronous: Synchronous, readers: int) -> None:
         connection, came_from = open_database(path, synchronous)
         try:
-            self._writer = Writer(connection, defaults, self._clock)
+            checkpoints = Checkpoints(path)
+            self._writer = Writer(connection, defaults, self._clock, self.space, checkpoints)
             self._readers = ReaderPool(path, readers)
             self._recover(came_from)
         except BaseException as error:
@@ -196,6 +238,8 @@ class SqliteEngine(Engine):
 
     def _catch_up(self) -> None:
         """Before reading: do some of what is due, if anything is."""
+        if self._committer.failed:
+            raise OutcomeUnknown(Text.STORAGE_FAILED)
         if self._closed:
             raise EngineClosed(Text.SHUTTING_DOWN)
         if self._committer.due <= self._clock.now():

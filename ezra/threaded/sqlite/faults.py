@@ -29,12 +29,19 @@ _OPERATION = frozenset(
 """Codes that speak of one statement and its values, not of the storage."""
 
 
+_FAILED = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+"""Codes that speak of a storage that has failed for everybody."""
+
+
 def verdict(error: Exception) -> EngineError | None:
     """Return what an error before COMMIT means for the batch; None when an operation caused it."""
     if isinstance(error, EngineError):
         return error
+    if isinstance(error, MemoryError):
+        # SQLite's NOMEM among others: nobody knows what else could not be written down.
+        return OutcomeUnknown(Text.OUTCOME_UNKNOWN)
     if not isinstance(error, sqlite3.Error):
-        # A number too large, text that is no Unicode, no memory for a huge payload.
+        # A number too large, text that is no Unicode.
         return None
     code = _primary_code(error)
     if code is None or code in _OPERATION:
@@ -52,6 +59,17 @@ def at_commit(error: BaseException) -> EngineError:
     if is_full(error):
         return StorageFull(Text.STORAGE_FULL)
     return OutcomeUnknown(Text.OUTCOME_UNKNOWN)
+
+
+def of_reading(error: sqlite3.Error) -> EngineError:
+    """Return what an error of a connection that only reads means.
+
+    A disk that gives back errors or nonsense has failed, whoever notices; all else, such as no file
+    descriptor for another connection, is this reader's trouble alone.
+    """
+    if _primary_code(error) in _FAILED:
+        return OutcomeUnknown(Text.STORAGE_FAILED)
+    return StorageBusy(Text.UNREADABLE.format(reason=" ".join(str(error).split())))
 
 
 def is_full(error: BaseException) -> bool:

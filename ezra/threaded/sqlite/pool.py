@@ -8,10 +8,11 @@ could not start over while one did.
 
 from __future__ import annotations
 
+import ctypes
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -31,10 +32,9 @@ _EVERYWHERE: Mapping[str, int] = {
 
 _WRITER: Mapping[str, int] = {
     **_EVERYWHERE,
-    # 16 MiB of WAL between two checkpoints. A checkpoint writes each page once, however often it
-    # changed, so fewer are better; and the WAL starts over in the space that it has, which makes
-    # fdatasync twice as fast as on a file that grows (so no journal_size_limit).
-    "wal_autocheckpoint": 4_096,
+    # Checkpoints are `checkpoints`' business: SQLite's own swallow a disk's errors. They leave the
+    # WAL's file as long as it is.
+    "wal_autocheckpoint": 0,
     "journal_size_limit": -1,
     # 64 MiB: the upper pages of every index, and what was written since the last checkpoint.
     "cache_size": -65_536,
@@ -72,6 +72,18 @@ def open_reader(path: Path) -> sqlite3.Connection:
     connection = _open(path)
     _set(connection, _READER)
     return connection
+
+
+def abandon(connection: sqlite3.Connection) -> None:
+    """Let a connection be, for as long as the process lives, after its storage has failed.
+
+    Closing the last one would bring the WAL into the database as the page cache has it, which may
+    not be what is on the disk. The next process reads it anew and compares its checksums.
+    """
+    with suppress(sqlite3.Error):
+        connection.rollback()  # lets the locks go
+    # Nor must the end of the interpreter close it.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -43,6 +43,8 @@ def _admit(tx: Transaction, push: Push, admitted: Admitted) -> int | None:
     first = None if dedup is None or queue is None else _first_push(tx, queue, dedup)
     if first is not None:
         return first
+    if tx.refusal is not None:
+        raise CommandError(tx.refusal)
     task_id = admit_id(push.task.id, tx.registry.last_id, tx.now)
     queue = queue or tx.registry.ensure(push.queue, tx.now)
     tx.registry.last_id = task_id

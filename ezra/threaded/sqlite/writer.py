@@ -13,12 +13,15 @@ from typing import Any
 
 from ezra.sansio.errors import OutcomeUnknown, StorageFull, Text
 from ezra.sansio.model import FOREVER, Defaults
-from ezra.sansio.queue.operations import Claim, TakeOver, Transact
+from ezra.sansio.queue.operations import Claim, Push, TakeOver, Transact
+from ezra.threaded import failpoints
 from ezra.threaded.clock import Clock
 from ezra.threaded.sqlite import faults, statements
 from ezra.threaded.sqlite.calls import Call, Kind, rounds
+from ezra.threaded.sqlite.checkpoints import Checkpoints
 from ezra.threaded.sqlite.parking import Parking
 from ezra.threaded.sqlite.registry import Registry
+from ezra.threaded.sqlite.space import FreeSpace
 from ezra.threaded.sqlite.steps import carry_out
 from ezra.threaded.sqlite.sweep import catch_up, next_due, sweep
 from ezra.threaded.sqlite.transaction import Transaction
@@ -28,6 +31,9 @@ Lines = Sequence[Sequence[Call]]
 
 TAKERS: frozenset[Kind] = frozenset({Transact, TakeOver, Claim})
 """What may take tasks that are claimable; who has waited for them comes first."""
+
+PUSHERS: frozenset[Kind] = frozenset({Transact, Push})
+"""What needs room on the disk that is not there already."""
 
 ANY_NUMBER = 2**31
 """Stands for how many tasks a person's edit may have made claimable."""
@@ -40,16 +46,28 @@ class Writer:
         connection: the only one that writes.
         defaults: what holds for queues that set nothing else.
         clock: tells each transaction its moment.
+        space: tells whether pushes are welcome.
+        checkpoints: tells when the WAL has grown long enough.
     """
 
-    def __init__(self, connection: sqlite3.Connection, defaults: Defaults, clock: Clock) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        defaults: Defaults,
+        clock: Clock,
+        space: FreeSpace,
+        checkpoints: Checkpoints,
+    ) -> None:
         self.connection = connection
+        self.space = space
+        self.checkpoints = checkpoints
         self.parking = Parking()
         self.due = FOREVER
         """The first moment at which a sweep has something to do."""
         self._registry = Registry(connection, defaults)
         self._defaults = defaults
         self._clock = clock
+        self._full = False
 
     def write(self, lines: Lines, *, swept: bool) -> Transaction:
         """Carry out a batch and make it durable.
@@ -65,10 +83,30 @@ class Writer:
             EngineError: the whole batch came to nothing, or nobody knows (`OutcomeUnknown`).
         """
         try:
+            done = self._write(lines, swept=swept)
+        except StorageFull:
+            done = self._write_on_a_full_disk(lines, swept=swept)
+        self.checkpoints.run_if_due(self.connection)
+        return done
+
+    def _write_on_a_full_disk(self, lines: Lines, *, swept: bool) -> Transaction:
+        """Once more with the room that the WAL has, and then without what needs more than that.
+
+        A checkpoint makes that room: SQLite begins the WAL anew in the space that it has. With
+        pushes in it a batch may be too much all the same, and those who share it only ack.
+        """
+        self.space.expect_change()
+        try:
+            self.checkpoints.run(self.connection)
             return self._write(lines, swept=swept)
         except StorageFull:
-            self._make_room()
+            if not any(type(call.operation) in PUSHERS for line in lines for call in line):
+                raise
+        self._full = True
+        try:
             return self._write(lines, swept=swept)
+        finally:
+            self._full = False
 
     def _write(self, lines: Lines, *, swept: bool) -> Transaction:
         """Carry out a batch the quick way, or else the careful one."""
@@ -86,19 +124,6 @@ class Writer:
             # What fails here belongs to no call: nothing is known of such an error.
             raise faults.verdict(error) or OutcomeUnknown(Text.OUTCOME_UNKNOWN) from error
 
-    def _make_room(self) -> None:
-        """On a full disk, bring the WAL into the database and give back the space that it took.
-
-        SQLite checkpoints after a commit only, and on a full disk none succeeds.
-
-        Raises:
-            EngineError: there is no room even for that, or the storage has failed.
-        """
-        try:
-            self.connection.execute(statements.CHECKPOINT).fetchall()
-        except sqlite3.Error as error:
-            raise faults.at_commit(error) from error
-
     def transact(self, work: Callable[[Transaction], Any]) -> Transaction:
         """Do some work in a transaction, at the present moment; all of it or nothing.
 
@@ -109,6 +134,7 @@ class Writer:
         self.connection.execute(statements.BEGIN)
         now = self._clock.now()
         tx = Transaction(self.connection, self._registry, self.parking, self._defaults, now)
+        tx.refusal = Text.STORAGE_FULL if self._full else self.space.refusal(now)
         try:
             with self._registry.journal.transaction():
                 work(tx)
@@ -116,14 +142,20 @@ class Writer:
         except BaseException:
             self._roll_back(tx)
             raise
-        tx.settle()
+        try:
+            tx.settle()
+        except Exception as error:
+            # It is on disk. Nobody may take this for the work's own error and do it again.
+            raise OutcomeUnknown(Text.OUTCOME_UNKNOWN) from error
         swept_until = self.due if tx.swept_until is None else tx.swept_until
         self.due = min(swept_until, tx.due)
         return tx
 
     def _commit(self) -> None:
         try:
+            failpoints.passing("before_commit")
             self.connection.execute(statements.COMMIT)
+            failpoints.passing("after_commit")
         except BaseException as error:
             raise faults.at_commit(error) from error
 
@@ -148,8 +180,11 @@ class Writer:
     def _roll_back(self, tx: Transaction) -> None:
         tx.undo()
         # SQLite rolls back by itself after some errors.
-        if self.connection.in_transaction:
-            self.connection.execute(statements.ROLLBACK)
+        try:
+            if self.connection.in_transaction:
+                self.connection.execute(statements.ROLLBACK)
+        except Exception as error:
+            raise OutcomeUnknown(Text.OUTCOME_UNKNOWN) from error
 
 
 def _forget_outcomes(lines: Lines) -> None:

@@ -1,0 +1,80 @@
+"""How much room the disk has, and whether new tasks are still welcome on it.
+
+A full disk stops acks, too: SQLite needs room to write down that a task is done. So pushes are
+refused while some is left, and workers go on and make more. Nobody has to do anything when there is
+space again: the next push sees it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ezra.sansio.errors import Text
+from ezra.sansio.model import SECOND
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = SECOND // 10
+"""Microseconds between two looks at the disk: no disk takes in `--min-free-bytes` in that time, and
+no push ever waits for a look."""
+
+
+def free_bytes(directory: Path) -> int:
+    """Return how much an ordinary user can still write there."""
+    found = os.statvfs(directory)
+    return found.f_bavail * found.f_frsize
+
+
+class FreeSpace:
+    """Belongs to whoever leads the commit, but for `refusing` and `free`, which anybody may ask.
+
+    Args:
+        directory: where the database is.
+        least: bytes that have to be free for a push; 0 for none.
+        probe: tells how many are. It may raise OSError; nothing is changed then.
+    """
+
+    def __init__(
+        self, directory: Path, least: int, probe: Callable[[Path], int] = free_bytes
+    ) -> None:
+        self.refusing = False
+        """Whether pushes are refused, as far as is known."""
+        self._directory = directory
+        self._least = least
+        self._probe = probe
+        self._next_look = 0
+        self._refusal: str | None = None
+
+    def refusal(self, now: int) -> str | None:
+        """Return the error that a push is answered at a moment; None when it is welcome."""
+        if self._least and now >= self._next_look:
+            self._next_look = now + LOOK_EVERY
+            self._look()
+        return self._refusal
+
+    def expect_change(self) -> None:
+        """Have the next push look at the disk, whenever it comes."""
+        self._next_look = 0
+
+    def free(self) -> int:
+        """Return how many bytes are free now; 0 where that cannot be told."""
+        try:
+            return self._probe(self._directory)
+        except OSError:
+            return 0
+
+    def _look(self) -> None:
+        try:
+            free = self._probe(self._directory)
+        except OSError:
+            return
+        short = free < self._least
+        self._refusal = Text.LOW_ON_SPACE.format(free=free, least=self._least) if short else None
+        if short and not self.refusing:
+            log.warning("pushes are refused: %d bytes are free, fewer than %d", free, self._least)
+        elif self.refusing and not short:
+            log.warning("pushes are accepted again: %d bytes are free", free)
+        self.refusing = short
