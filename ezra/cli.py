@@ -14,8 +14,8 @@ import time
 from collections.abc import Sequence
 
 from ezra.options import parse
-from ezra.threaded.process import start_again_with_small_caches
 from ezra.threaded import failpoints
+from ezra.threaded.process import start_again_with_small_caches
 from ezra.threaded.service import serve
 
 log = logging.getLogger(__name__)

@@ -281,8 +281,6 @@ def from_flags(arguments: argparse.Namespace) -> Given:
 def from_environment(environment: Mapping[str, str]) -> Given:
     """Return what the environment gives. Raises ValueError for a variable that means nothing."""
     known = {option.variable: option for option in OPTIONS}
-    given = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
-    known = {option.variable: option.setting for option in OPTIONS}
     own = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
     given = {name: text for name, text in own.items() if name != failpoints.VARIABLE}
     for name in given:

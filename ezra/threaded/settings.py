@@ -32,7 +32,6 @@ MAX_BUFFER_BYTES = 2**50
 PASSWORDS = ("password", "push_password", "work_password")
 """The settings that nobody is to see; an error about one of them never shows it."""
 
-
 MAX_FREE_BYTES = 2**63 - 1
 """More than there is on any disk: whoever wants no pushes at all may say so."""
 
