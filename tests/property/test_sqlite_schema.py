@@ -51,7 +51,7 @@ def test_a_damaged_database_is_refused_with_a_way_on(tmp_path: Path) -> None:
     with (tmp_path / DATABASE_FILE).open("r+b") as file:
         file.seek(4096)
         file.write(b"\xa5" * 20_000)
-    with pytest.raises(StartError, match=r"malformed; .*\.recover"), engine_in(tmp_path):
+    with pytest.raises(StartError, match=r"is damaged: .*\.recover"), engine_in(tmp_path):
         pass
 
 

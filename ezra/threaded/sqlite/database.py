@@ -1,29 +1,38 @@
 """The database file: made whole or not at all, and never touched when it is not ours.
 
 A new database is built under another name and renamed when it is complete, so that a crash leaves
-no half of one. Of an existing file the header is read first, as plain bytes: SQLite itself would
-write beside a file by merely opening it.
+no half of one. An existing one is looked at first (`inspection`), without changing anything;
+what is damaged is refused, with a copy kept and a way on.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from pathlib import Path
 
 from ezra.sansio.errors import StartError
-from ezra.threaded.sqlite import faults
+from ezra.threaded.sqlite import faults, statements
+from ezra.threaded.sqlite.inspection import (
+    Damage,
+    count_lost,
+    inspect_pages,
+    inspect_tail,
+    inspect_wal_header,
+    read_header,
+    way_on,
+)
+from ezra.threaded.sqlite.keeping import keep_copy, sync_directory
 from ezra.threaded.sqlite.lock import OWNER_ONLY
-from ezra.threaded.sqlite.pool import Synchronous, open_writer
-from ezra.threaded.sqlite.schema import UPGRADES, check_identity, check_library, upgrade
-from ezra.threaded.sqlite.statements import CHECKPOINT
+from ezra.threaded.sqlite.pool import BUSY_TIMEOUT, Synchronous, open_writer
+from ezra.threaded.sqlite.probe import companion, reading
+from ezra.threaded.sqlite.schema import UPGRADES, check_library, upgrade
+from ezra.threaded.sqlite.tail import Tail
+
+log = logging.getLogger(__name__)
 
 DATABASE_FILE = "ezra.db"
-
-_MAGIC = b"SQLite format 3\0"
-_HEADER_SIZE = 100
-_VERSION_AT = 60
-_APPLICATION_AT = 68
 
 _LAYOUT = (
     # 4 KiB is what disks and kernels write at once. Every page that a commit touches goes to the
@@ -39,11 +48,13 @@ _LAYOUT = (
 def open_database(path: Path, synchronous: Synchronous) -> tuple[sqlite3.Connection, int]:
     """Open the database for writing; it is made, or upgraded, as needed.
 
+    Its write-ahead log is empty then, unless the disk has no room for what is in it.
+
     Returns:
         The connection and the version from which it was upgraded; 0 for a new database.
 
     Raises:
-        StartError: it is not ours, newer than this program, or SQLite cannot use it.
+        StartError: it is not ours, newer than this program, damaged, or SQLite cannot use it.
     """
     check_library()
     try:
@@ -51,50 +62,77 @@ def open_database(path: Path, synchronous: Synchronous) -> tuple[sqlite3.Connect
         if not path.exists() or path.stat().st_size == 0:
             _create(path)
             came_from = 0
-        _check_header(path)
+        torn = _inspect(path, synchronous)
         connection = open_writer(path, synchronous)
-        return connection, min(came_from, _upgrade(connection, path))
+        return connection, min(came_from, _begin(connection, torn=torn))
     except (OSError, sqlite3.Error) as error:
         raise StartError(faults.cannot_start(path, error)) from error
 
 
-def _upgrade(connection: sqlite3.Connection, path: Path) -> int:
+def _inspect(path: Path, synchronous: Synchronous) -> bool:
+    """Look at what is there, before anything is changed; say whether the log's end is torn.
+
+    Raises:
+        StartError: it cannot be used. What is damaged was copied aside, if there was room.
+    """
     try:
-        # Once more: what was written last may stand in the WAL only.
-        application_id = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        check_identity(application_id, version, path)
+        inspect_wal_header(path, read_header(path))
+        with reading(path, busy_timeout=BUSY_TIMEOUT) as connection:
+            findings = inspect_tail(connection, path, fsynced=synchronous == "full")
+            inspect_pages(connection, path)
+    except Damage as damage:
+        kept = keep_copy(damage.path, "damaged")
+        raise StartError(
+            f"{damage}. Nothing was changed; {kept}. To go on, {way_on(damage, path.parent)}"
+        ) from damage
+    if findings.tail is not Tail.TORN:
+        return False
+    wal = companion(path, "-wal")
+    log.warning(
+        "%s ends in the middle of a transaction, as a power loss leaves it: %s from frame %d on "
+        "are left out; %s",
+        *(wal, count_lost(findings), findings.bad, keep_copy(wal, "torn")),
+    )
+    return True
+
+
+def _begin(connection: sqlite3.Connection, *, torn: bool) -> int:
+    """Begin with an empty log and the present schema; return the version that was there.
+
+    What a torn transaction has left in the log must be gone before a new one is written: behind
+    that, it would look like damage.
+    """
+    try:
+        _empty_wal(connection, must=torn)
         return upgrade(connection)
     except BaseException:
         connection.close()
         raise
 
 
-def _check_header(path: Path) -> None:
-    with path.open("rb") as file:
-        header = file.read(_HEADER_SIZE)
-    if len(header) < _HEADER_SIZE or not header.startswith(_MAGIC):
-        raise StartError(
-            f"{path} is not an SQLite database and was left as it is; "
-            "choose another data directory, or move that file away"
-        )
-    application_id = int.from_bytes(header[_APPLICATION_AT : _APPLICATION_AT + 4], "big")
-    version = int.from_bytes(header[_VERSION_AT : _VERSION_AT + 4], "big")
-    check_identity(application_id, version, path)
+def _empty_wal(connection: sqlite3.Connection, *, must: bool) -> None:
+    try:
+        busy = connection.execute(statements.CHECKPOINT).fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if must or not faults.is_full(error):
+            raise
+    else:
+        if must and busy:
+            raise StartError("another program reads the database: end it and start again")
 
 
 def _create(path: Path) -> None:
     """Make an empty database of the present version, durably."""
     for suffix in ("-wal", "-journal"):
-        orphan = path.with_name(path.name + suffix)
+        orphan = companion(path, suffix)
         if orphan.exists() and orphan.stat().st_size > 0:
             raise StartError(
                 f"{orphan} is there without its {path.name} and was left as it is: bring the "
                 "database back, or move that file away to begin with an empty one"
             )
     unfinished = path.with_name(path.name + ".new")
-    for leftover in (unfinished, *_companions(unfinished)):
-        leftover.unlink(missing_ok=True)
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        companion(unfinished, suffix).unlink(missing_ok=True)
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
     connection = sqlite3.connect(unfinished, isolation_level=None)
     try:
@@ -103,21 +141,8 @@ def _create(path: Path) -> None:
         upgrade(connection)
         # Only the file itself is renamed. Closing would bring everything into it, too, but does not
         # say so when it fails.
-        connection.execute(CHECKPOINT).fetchall()
+        connection.execute(statements.CHECKPOINT).fetchall()
     finally:
         connection.close()
     unfinished.rename(path)
-    _sync_directory(path.parent)
-
-
-def _companions(path: Path) -> tuple[Path, ...]:
-    return tuple(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal"))
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make a rename in the directory survive a power loss."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_directory(path.parent)

@@ -1,0 +1,183 @@
+"""What a start looks at before anything is changed: is it ours, is it whole, is its log whole.
+
+The order matters. The header is read as plain bytes, for SQLite writes beside a file by merely
+opening it. The header of the log comes next, for SQLite ignores a log whose header is damaged. Only
+then it is opened, reading only; how far SQLite reads the log is held against what is in it
+(`tail`), and the pages against each other (`quick_check`).
+"""
+
+from __future__ import annotations
+
+import shlex
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from ezra.sansio.errors import StartError
+from ezra.threaded.sqlite import probe, tail
+from ezra.threaded.sqlite.probe import companion, size_of
+from ezra.threaded.sqlite.schema import check_identity
+from ezra.threaded.sqlite.tail import Findings, Tail
+from ezra.threaded.sqlite.wal import HEADER_SIZE, open_wal
+
+_MAGIC = b"SQLite format 3\0"
+_HEADER_SIZE = 100
+_PAGE_SIZE_AT = 16
+_READ_VERSION_AT = 19
+_VERSION_AT = 60
+_APPLICATION_AT = 68
+_WAL_MODE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a database's first bytes say."""
+
+    page_size: int
+    in_wal_mode: bool
+    application_id: int
+    version: int
+
+
+class Damage(Exception):
+    """A file is not what was written. The text says which and how; nothing was changed."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path} {what}")
+        self.path = path
+
+
+def read_header(path: Path) -> Header:
+    """Read a database's header as bytes and check whose it is.
+
+    Raises:
+        StartError: it is no SQLite database, not EZRA's, or a newer EZRA's.
+    """
+    with path.open("rb") as file:
+        header = file.read(_HEADER_SIZE)
+    if len(header) < _HEADER_SIZE or not header.startswith(_MAGIC):
+        raise StartError(
+            f"{path} is not an SQLite database and was left as it is; "
+            "choose another data directory, or move that file away"
+        )
+    found = Header(
+        page_size=_page_size(_number(header, _PAGE_SIZE_AT, 2)),
+        in_wal_mode=header[_READ_VERSION_AT] == _WAL_MODE,
+        application_id=_number(header, _APPLICATION_AT, 4),
+        version=_number(header, _VERSION_AT, 4),
+    )
+    check_identity(found.application_id, found.version, path)
+    return found
+
+
+def inspect_wal_header(path: Path, header: Header) -> None:
+    """See that SQLite will read the log that is there, and that it belongs to the database.
+
+    Raises:
+        StartError: the log, or the database that it belonged to, is not there any more.
+        Damage: the log's header is not what was written.
+    """
+    log = companion(path, "-wal")
+    if not log.exists():
+        _check_not_lost(path, log)
+    if size_of(log) <= HEADER_SIZE:
+        return  # no frame: nothing was committed since it was begun
+    if not header.in_wal_mode:
+        raise StartError(
+            f"{log} belongs to another database: {path} has never had one. "
+            "Was a backup put in the place of a database, and its log left there? "
+            f"Move {log} and {companion(path, '-shm')} away"
+        )
+    with log.open("rb") as file:
+        wal = open_wal(file)
+    if wal is None:
+        raise Damage(log, "is damaged in its header: SQLite would ignore all that is in it")
+    if wal.page_size != header.page_size:
+        raise Damage(log, f"has pages of {wal.page_size} bytes, the database of {header.page_size}")
+
+
+def inspect_tail(connection: sqlite3.Connection, path: Path, *, fsynced: bool) -> Findings:
+    """Hold how far SQLite reads the log against what is in it.
+
+    Args:
+        connection: reads only.
+        path: the database.
+        fsynced: whether each commit was fsynced before the next. Otherwise a power loss may have
+            torn any of them, and nothing is damage for certain.
+
+    Raises:
+        Damage: there are commits behind a damaged frame.
+    """
+    log = companion(path, "-wal")
+    if size_of(log) <= HEADER_SIZE:
+        return Findings(Tail.CLEAN)
+    committed = probe.frames_read(connection, path)
+    with log.open("rb", buffering=0) as file:
+        wal = open_wal(file)
+        findings = Findings(Tail.CLEAN) if wal is None else tail.examine(wal, committed)
+    if findings.tail is not Tail.DAMAGED:
+        return findings
+    if not fsynced:
+        return Findings(Tail.TORN, findings.bad, findings.frames, findings.commits)
+    raise Damage(
+        log,
+        f"is damaged at frame {findings.bad}: SQLite would drop {count_lost(findings)} without "
+        "a word",
+    )
+
+
+def count_lost(findings: Findings) -> str:
+    """Return in words what SQLite leaves out."""
+    return f"{findings.frames} frames with the ends of {findings.commits} transactions"
+
+
+def inspect_pages(connection: sqlite3.Connection, path: Path) -> None:
+    """Check the database's structure; reads all of it.
+
+    Raises:
+        StartError: the log says that it is not EZRA's, or a newer one's.
+        Damage: it is malformed.
+    """
+    try:
+        application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        check_identity(application_id, version, path)
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _MALFORMED:
+            raise
+        raise Damage(path, f"is damaged: {error}") from error
+    if found != "ok":
+        raise Damage(path, f"is damaged: {' '.join(found.split())}")
+
+
+_MALFORMED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def way_on(damage: Damage, directory: Path) -> str:
+    """Return what a person can do about it."""
+    command = f"python -m ezra recover -d {shlex.quote(str(directory))}"
+    return (
+        "put a backup in its place (an empty directory with the backup as ezra.db), or have "
+        f"`{command}` save what can be saved"
+        if damage.path.name.endswith("-wal")
+        else f"put a backup in its place, or try `{command}`; where that finds nothing sound, the "
+        ".recover command of the sqlite3 shell saves single rows"
+    )
+
+
+def _check_not_lost(path: Path, log: Path) -> None:
+    missing = probe.frames_unwritten(path)
+    if missing:
+        raise StartError(
+            f"{log} is missing: {missing} frames of it were not in {path} yet. Bring it back; or "
+            f"remove {companion(path, '-shm')} to go on without what was in it"
+        )
+
+
+def _page_size(number: int) -> int:
+    return 65_536 if number == 1 else number  # which does not fit into two bytes
+
+
+def _number(header: bytes, at: int, size: int) -> int:
+    return int.from_bytes(header[at : at + size], "big")

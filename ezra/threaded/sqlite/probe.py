@@ -1,0 +1,124 @@
+"""Looking into a database without changing it: neither the file nor its write-ahead log.
+
+A connection that may write would, when it is closed, bring the log into the database and remove it,
+also when the program has just found that the database is not for it. The connections made here only
+read. SQLite still makes an index of the log (`-shm`) beside the file, and where there is no log an
+empty one; what was not there before is removed again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+_CACHE = -16_384
+"""KiB, as SQLite wants them: negative."""
+
+_SHARED_FIRST, _SHARED_SIZE = 0x4000_0002, 510
+"""The bytes of a database on which SQLite's locks are, https://sqlite.org/src/file/src/os.h."""
+
+_INDEX_AT_MOST_FRAME = 16
+_INDEX_COPY = 48
+"""The index begins with two copies of a header of so many bytes."""
+_INDEX_AT_BACKFILL = 96
+
+
+def companion(path: Path, suffix: str) -> Path:
+    """Return the file that SQLite keeps beside a database: `-wal`, `-shm` or `-journal`."""
+    return path.with_name(path.name + suffix)
+
+
+@contextmanager
+def reading(path: Path, *, busy_timeout: int = 0) -> Iterator[sqlite3.Connection]:
+    """Open a connection that reads only, and leave the directory as it was.
+
+    Args:
+        path: the database. That no server of this process has it open is the caller's business.
+        busy_timeout: milliseconds to wait for another program's lock.
+    """
+    # A rollback journal is played back by a connection that may write, or by none.
+    mode = "rw" if size_of(companion(path, "-journal")) else "ro"
+    beside = [companion(path, suffix) for suffix in ("-shm", "-wal")]
+    made = [each for each in beside if not each.exists()]
+    connection = sqlite3.connect(
+        f"file:{quote(os.fspath(path.absolute()))}?mode={mode}", uri=True, isolation_level=None
+    )
+    try:
+        with closing(connection):
+            for pragma in (
+                f"busy_timeout = {busy_timeout}",
+                "temp_store = 2",
+                "trusted_schema = 0",
+                "mmap_size = 0",
+                f"cache_size = {_CACHE}",
+            ):
+                connection.execute(f"PRAGMA {pragma}").fetchall()
+            yield connection
+    finally:
+        if made:
+            _remove(path, made)
+
+
+def frames_read(connection: sqlite3.Connection, path: Path) -> int:
+    """Return how many frames of the log SQLite takes for committed.
+
+    It has just made that index, if no other program has the database open; in it stands how far it
+    has come.
+    """
+    connection.execute("PRAGMA user_version").fetchall()  # so that it reads the log
+    return _index(companion(path, "-shm"))[0]
+
+
+def frames_unwritten(path: Path) -> int:
+    """Return how many frames, by the index that a crash has left, are in the log alone."""
+    most, backfilled = _index(companion(path, "-shm"))
+    return max(0, most - backfilled)
+
+
+def size_of(path: Path) -> int:
+    """Return a file's size in bytes; 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _remove(path: Path, made: Sequence[Path]) -> None:
+    """Remove what SQLite has made, unless another program has opened the database meanwhile.
+
+    Under the lock that SQLite takes for the same: who has the database open in WAL mode holds a
+    part of it. Closing the file drops this process' locks on it; it has none that matter.
+    """
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDWR)
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
+            for each in made:
+                if each.name.endswith("-shm") or size_of(each) == 0:
+                    each.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
+
+
+def _index(path: Path) -> tuple[int, int]:
+    """Return from an index the last committed frame, and up to where the database has them."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_INDEX_AT_BACKFILL + 4)
+    except FileNotFoundError:
+        return 0, 0
+    if len(content) < _INDEX_AT_BACKFILL + 4:
+        return 0, 0
+    if content[:_INDEX_COPY] != content[_INDEX_COPY : 2 * _INDEX_COPY]:
+        return 0, 0
+    return _native(content, _INDEX_AT_MOST_FRAME), _native(content, _INDEX_AT_BACKFILL)
+
+
+def _native(content: bytes, at: int) -> int:
+    return int.from_bytes(content[at : at + 4], sys.byteorder)
