@@ -26,7 +26,7 @@ from ezra import __version__
 from ezra.sansio import commands
 from ezra.sansio.access import Access
 from ezra.sansio.connection import BadCommand, Closed, Connection, Signal
-from ezra.sansio.errors import CommandError, RemoteProtocolError
+from ezra.sansio.errors import CommandError, RemoteProtocolError, Text
 from ezra.sansio.execution import as_step, as_transact, fill
 from ezra.sansio.host import Facts, Host, Usage
 from ezra.sansio.model import FOREVER, SECOND, Delivery, QueueInfo
@@ -142,6 +142,10 @@ class Server(Host):
     def unblock(self, client: Session, *, error: bool) -> bool:  # noqa: ARG002 - Host's
         """Wake nobody."""
         return False
+
+    def back_up(self, name: str) -> tuple[str, int]:  # noqa: ARG002 - Host's
+        """There is no file to back up."""
+        raise CommandError(Text.BACKUP_OF_MEMORY)
 
     def reset_counters(self) -> None:
         """Nothing is counted."""

@@ -319,6 +319,21 @@ class Text:
     )
     ROLLED_BACK = "EXECABORT Transaction rolled back, nothing of it was done: {error}"
 
+    # Backups
+    BACKUP_NAME = (
+        "ERR invalid name: a backup's name has 1 to {most} letters, digits, dots, dashes and "
+        "underscores, and begins with a letter or digit"
+    )
+    BACKUP_EXISTS = "ERR {name} is there already; choose another name, or remove it"
+    BACKUP_RUNNING = "ERR another backup is being made; try again when it is done"
+    BACKUP_NO_ROOM = (
+        "ERR no room for a backup: {needed} bytes are needed, with those that stay free for "
+        "pushes, and {free} are free; nothing was written"
+    )
+    BACKUP_FULL = "ERR the disk is full: no backup was made, and nothing is left of it"
+    BACKUP_FAILED = "ERR no backup was made, and nothing is left of it: {reason}"
+    BACKUP_OF_MEMORY = "ERR there is nothing to back up: this server keeps its tasks in memory"
+
     # The engine
     MAX_CLIENTS = "ERR max number of clients reached"
     PROTECTED_MODE = (

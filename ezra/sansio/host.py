@@ -129,5 +129,13 @@ class Host(ABC):
         """End a client's wait for a task, with null or with an error; tell whether it waited."""
 
     @abstractmethod
+    def back_up(self, name: str) -> tuple[str, int]:
+        """Write a backup of this name; return its path and its bytes.
+
+        Raises:
+            CommandError: none was made, and nothing is left of it.
+        """
+
+    @abstractmethod
     def reset_counters(self) -> None:
         """Count connections, commands and errors from 0 again."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.host import Facts, Host, Recovered, Usage
 from ezra.sansio.model import SECOND, QueueInfo
 from ezra.sansio.session import Session
@@ -20,6 +21,8 @@ from ezra.threaded.clients import Clients
 from ezra.threaded.clock import Clock
 from ezra.threaded.engine import Engine
 from ezra.threaded.settings import MEMORY, Settings
+from ezra.threaded.sqlite.backup import BACKUPS, back_up
+from ezra.threaded.sqlite.database import DATABASE_FILE
 from ezra.threaded.sqlite.engine import SqliteEngine
 
 STATM = Path("/proc/self/statm")
@@ -104,6 +107,15 @@ class ServerHost(Host):
         """End a client's wait for a task; tell whether it waited."""
         handler = self._clients.of(client)
         return handler is not None and handler.unblock(error=error)
+
+    def back_up(self, name: str) -> tuple[str, int]:
+        """Write a backup of this name, in the thread that asks, beside all others' work."""
+        if self._settings.data_dir == MEMORY:
+            raise CommandError(Text.BACKUP_OF_MEMORY)
+        directory = Path(self._settings.data_dir).absolute()
+        target = directory / BACKUPS / name
+        reserve = self._settings.min_free_bytes
+        return str(target), back_up(directory / DATABASE_FILE, target, reserve=reserve)
 
     def reset_counters(self) -> None:
         """Count from 0 again."""

@@ -37,6 +37,7 @@ class FakeHost(Host):
         self.killed: list[int] = []
         self.unblocked: list[tuple[int, bool]] = []
         self.resets = 0
+        self.backups: list[str] = []
         self._facts = FACTS
         self._clients = clients
         self._queues = queues
@@ -74,6 +75,11 @@ class FakeHost(Host):
         """Note it; who is blocked was."""
         self.unblocked.append((client.id, error))
         return client.blocked
+
+    def back_up(self, name: str) -> tuple[str, int]:
+        """Note it; the size is made up."""
+        self.backups.append(name)
+        return f"/data/backups/{name}", 4096
 
     def reset_counters(self) -> None:
         """Note it."""

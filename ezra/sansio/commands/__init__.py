@@ -1,5 +1,6 @@
 """Every command that EZRA knows, and how to make one from the words on the wire."""
 
+from ezra.sansio.commands.backup import Backup
 from ezra.sansio.commands.base import Command, CommandSpec
 from ezra.sansio.commands.claims import MAX_CLAIM, MAX_SOURCES, XReadGroup
 from ezra.sansio.commands.client import (
@@ -129,6 +130,7 @@ __all__ = [
     "AclUsers",
     "AclWhoAmI",
     "Auth",
+    "Backup",
     "ClientCaching",
     "ClientGetName",
     "ClientGetRedir",

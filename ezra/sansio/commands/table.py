@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from ezra.sansio.commands import (
+    backup,
     claims,
     client,
     clients,
@@ -304,7 +305,7 @@ _FAMILIES: tuple[tuple[type[Command[Any]], ...], ...] = (
     (keyfacts.Type, keyfacts.Ttl, keyfacts.PTtl, keyfacts.ExpireTime, keyfacts.PExpireTime),
     (keyfacts.ObjectEncoding, keyfacts.ObjectIdleTime, keyfacts.ObjectHelp),
     (keyfacts.MemoryUsage, keyfacts.ZCount),
-    (queues.QueueList, queues.QueueGet, queues.QueueSet),
+    (queues.QueueList, queues.QueueGet, queues.QueueSet, backup.Backup),
     (info.Info, server.Time, server.Wait, server.WaitAof, server.Role),
     (config.ConfigGet, config.ConfigSet, config.ConfigRewrite, config.ConfigResetStat),
     (config.ConfigHelp, compat.Cluster, compat.ModuleList, compat.ModuleHelp),

@@ -42,6 +42,10 @@ DOLLAR = (
     "just return an empty result set."
 )
 LONG = "x" * 513
+BACKUP_NAME = (
+    "ERR invalid name: a backup's name has 1 to 100 letters, digits, dots, dashes and "
+    "underscores, and begins with a letter or digit"
+)
 LAST_ID = "18446744073709551615-18446744073709551615"
 
 
@@ -384,5 +388,16 @@ ERRORS = {
     "ZCOUNT nokey x 1": "ERR min or max is not a float",
     "ZCOUNT nokey 0 (": "ERR min or max is not a float",
     "ZCOUNT nokey 0": _arity("zcount"),
+    # EZRA.BACKUP
+    "EZRA.BACKUP": _arity("ezra.backup"),
+    "EZRA.BACKUP a b": _arity("ezra.backup"),
+    "EZRA.BACKUP ../a": BACKUP_NAME,
+    "EZRA.BACKUP /tmp/a": BACKUP_NAME,
+    "EZRA.BACKUP a/b": BACKUP_NAME,
+    "EZRA.BACKUP ..": BACKUP_NAME,
+    "EZRA.BACKUP .a": BACKUP_NAME,
+    "EZRA.BACKUP a.db-wal": BACKUP_NAME,
+    "EZRA.BACKUP a.DB-SHM": BACKUP_NAME,
+    "EZRA.BACKUP a.unfinished": BACKUP_NAME,
 }
 """What is read, by what was sent."""

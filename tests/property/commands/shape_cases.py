@@ -306,6 +306,11 @@ OWN = [
     Case("EZRA.QUEUE LIST", (EMPTY, BUSY), f"*2 {EMPTY_2}{BUSY_2}", f"*2 {EMPTY_3}{BUSY_3}"),
     Case("EZRA.QUEUE GET q", BUSY, BUSY_2, BUSY_3),
     Case("EZRA.QUEUE SET q max_attempts 5", None, "+OK "),
+    Case(
+        "EZRA.BACKUP monday.db",
+        ("/data/backups/monday.db", 4096),
+        "*2 $23 /data/backups/monday.db :4096 ",
+    ),
 ]
 """EZRA's own."""
 
