@@ -1,7 +1,7 @@
 """The command line: what `python -m ezra` does, from its arguments to its exit code.
 
 Exit codes: 0 after SIGTERM or Ctrl-C, 1 when the server cannot run or its storage fails, 2 for a
-wrong flag or variable.
+wrong flag or variable. What is not serving is in `ezra.maintenance`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from ezra import maintenance
 from ezra.options import parse
 from ezra.threaded import failpoints
 from ezra.threaded.process import start_again_with_small_caches
@@ -33,11 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns the exit code. Wrong arguments leave through SystemExit(2), as argparse does it.
     """
+    os.umask(UMASK)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in maintenance.COMMANDS:
+        return maintenance.run(words, os.environ)
     log_to_stderr()
-    settings = parse(sys.argv[1:] if arguments is None else arguments, os.environ)
+    settings = parse(words, os.environ)
     if arguments is None:
         start_again_with_small_caches()
-    os.umask(UMASK)
     arm_failpoints(os.environ.get(failpoints.VARIABLE, ""))
     threading.stack_size(THREAD_STACK)
     return serve(settings)

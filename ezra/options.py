@@ -255,7 +255,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ezra",
         description="EZRA, a durable task queue that any Redis client can use.",
-        epilog="Each flag has a variable: --data-dir is EZRA_DATA_DIR. The flag wins.",
+        epilog="Each flag has a variable: --data-dir is EZRA_DATA_DIR. The flag wins. "
+        "There are also: ezra check, ezra backup, ezra recover; each has a --help.",
         allow_abbrev=False,
     )
     for option in OPTIONS:

@@ -1,9 +1,8 @@
-"""Laws of `tail`: what a power loss tears is never refused, what was fsynced never drops silently."""
+"""Laws of `tail`: what a power loss tears is not refused, what was fsynced never drops silently."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -35,7 +34,7 @@ def crashed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def frames_of(crashed: Crashed) -> Iterator[tuple[int, bool, bool]]:
-    """Yield of each frame of the present run: where it begins, if it commits, if its mark is sure."""
+    """Yield of each frame of this run: where it begins, if it commits, if its mark is sure."""
     path = crashed.directory / "whole-wal"
     path.write_bytes(crashed.logs[-1])
     with path.open("rb") as file:

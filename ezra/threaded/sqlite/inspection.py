@@ -42,9 +42,11 @@ class Header:
 class Damage(Exception):
     """A file is not what was written. The text says which and how; nothing was changed."""
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, path: Path, what: str, findings: Findings | None = None) -> None:
         super().__init__(f"{path} {what}")
         self.path = path
+        self.findings = findings
+        """What SQLite would leave out, where that is known."""
 
 
 def read_header(path: Path) -> Header:
@@ -123,6 +125,7 @@ def inspect_tail(connection: sqlite3.Connection, path: Path, *, fsynced: bool) -
         log,
         f"is damaged at frame {findings.bad}: SQLite would drop {count_lost(findings)} without "
         "a word",
+        findings,
     )
 
 
