@@ -103,9 +103,8 @@ def _write(database: Path, target: Path) -> int:
 def _vacuum(database: Path, into: Path) -> None:
     """Have SQLite write what it reads.
 
-    SQLite 3.40 cannot do that from a connection that only reads, if a table has generated columns.
-    This one could write, and does not; nor does it bring the log into the database when it is
-    closed, because it is not the last: `back_up` has another one.
+    That takes a connection which may write. It does not; nor does it bring the log into the
+    database when it is closed, because it is not the last: `back_up` has another one.
     """
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         for pragma in (f"busy_timeout = {BUSY_TIMEOUT}", "temp_store = 2", "trusted_schema = 0"):

@@ -1,9 +1,12 @@
 """Looking into a database without changing it: neither the file nor its write-ahead log.
 
-A connection that may write would, when it is closed, bring the log into the database and remove it,
-also when the program has just found that the database is not for it. The connections made here only
-read. SQLite still makes an index of the log (`-shm`) beside the file, and where there is no log an
-empty one; what was not there before is removed again.
+A connection that may write, when it is closed as the last one, brings the log into the database and
+removes it, also when the program has just found that the database is not for it. One that may not,
+on the other hand, ignores CHECK constraints. So there are two here: one that may write and is told
+to read only, and a guard that may not and is closed last.
+
+SQLite still makes an index of the log (`-shm`) beside the file, and where there is no log an empty
+one; what was not there before is removed again.
 """
 
 from __future__ import annotations
@@ -42,27 +45,35 @@ def reading(path: Path, *, busy_timeout: int = 0) -> Iterator[sqlite3.Connection
         path: the database. That no server of this process has it open is the caller's business.
         busy_timeout: milliseconds to wait for another program's lock.
     """
-    # A rollback journal is played back by a connection that may write, or by none.
-    mode = "rw" if size_of(companion(path, "-journal")) else "ro"
     beside = [companion(path, suffix) for suffix in ("-shm", "-wal")]
     made = [each for each in beside if not each.exists()]
-    connection = sqlite3.connect(
-        f"file:{quote(os.fspath(path.absolute()))}?mode={mode}", uri=True, isolation_level=None
-    )
     try:
-        with closing(connection):
-            for pragma in (
-                f"busy_timeout = {busy_timeout}",
-                "temp_store = 2",
-                "trusted_schema = 0",
-                "mmap_size = 0",
-                f"cache_size = {_CACHE}",
-            ):
-                connection.execute(f"PRAGMA {pragma}").fetchall()
-            yield connection
+        with closing(_connect(path, "ro", busy_timeout)) as guard:
+            # A rollback journal is played back by a connection that may write, or by none.
+            if not size_of(companion(path, "-journal")):
+                guard.execute("PRAGMA user_version").fetchall()
+            with closing(_connect(path, "rw", busy_timeout)) as connection:
+                connection.execute("PRAGMA query_only = on").fetchall()
+                yield connection
     finally:
         if made:
             _remove(path, made)
+
+
+def _connect(path: Path, mode: str, busy_timeout: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(os.fspath(path.absolute()))}?mode={mode}", uri=True, isolation_level=None
+    )
+    for pragma in (
+        f"busy_timeout = {busy_timeout}",
+        "temp_store = 2",
+        "trusted_schema = 0",
+        "mmap_size = 0",
+        "wal_autocheckpoint = 0",
+        f"cache_size = {_CACHE}",
+    ):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+    return connection
 
 
 def frames_read(connection: sqlite3.Connection, path: Path) -> int:
