@@ -59,18 +59,19 @@ def open_writer(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
         StartError: SQLite does not do what a pragma asks of it.
     """
     connection = _open(path)
-    mode = connection.execute("PRAGMA journal_mode = wal").fetchone()[0]
-    if mode != "wal":
-        connection.close()
-        raise StartError(f"{path} cannot be used in WAL mode: SQLite answers {mode}")
-    _set(connection, {**_WRITER, "synchronous": _SYNCHRONOUS[synchronous]})
+    with _closed_on_failure(connection):
+        mode = connection.execute("PRAGMA journal_mode = wal").fetchone()[0]
+        if mode != "wal":
+            raise StartError(f"{path} cannot be used in WAL mode: SQLite answers {mode}")
+        _set(connection, {**_WRITER, "synchronous": _SYNCHRONOUS[synchronous]})
     return connection
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """Open a connection that only reads."""
     connection = _open(path)
-    _set(connection, _READER)
+    with _closed_on_failure(connection):
+        _set(connection, _READER)
     return connection
 
 
@@ -95,13 +96,26 @@ def _open(path: Path) -> sqlite3.Connection:
     )
 
 
+@contextmanager
+def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
+    """Close the connection if it cannot be set up.
+
+    Left to the garbage collector it would be closed at any later time, and closing the last
+    connection to a file removes the WAL *by its name*: by then perhaps that of another database.
+    """
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
+
+
 def _set(connection: sqlite3.Connection, pragmas: Mapping[str, int]) -> None:
     """Set each pragma and read it back: SQLite ignores what it does not know."""
     for name, wanted in pragmas.items():
         connection.execute(f"PRAGMA {name} = {wanted}").fetchall()
         answer = connection.execute(f"PRAGMA {name}").fetchone()
         if answer is not None and answer[0] != wanted:
-            connection.close()
             raise StartError(f"this SQLite refuses PRAGMA {name} = {wanted}: it says {answer[0]}")
 
 
