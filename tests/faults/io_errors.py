@@ -110,7 +110,6 @@ class Left:
 
     def begin(self, directory: Path, *, fresh: bool) -> Books:
         """Make the directory for a run, and return the books that it begins with."""
-        shutil.rmtree(directory, ignore_errors=True)
         if fresh:
             directory.mkdir()
             return Books()
@@ -201,17 +200,19 @@ def runs(seconds: float, *, short: bool) -> Iterator[tuple[Fault, Outcome]]:
     """
     disk = Disk()
     with tempfile.TemporaryDirectory(dir=quick_folder()) as folder:
-        left = leave(Path(folder))
+        left, names = leave(Path(folder)), itertools.count()
         for fault in FAULTS:
             total, until = Outcome(), time.monotonic() + seconds
             for number in itertools.count(1, STRIDES[fault.call] if short else 1):
-                directory = Path(folder) / "data"
+                # A name of its own for each, so that what is left of one cannot harm another.
+                directory = Path(folder) / f"data-{next(names)}"
                 books = left.begin(directory, fresh=fault.fresh)
                 try:
                     outcome = run(disk, fault, number, directory, books)
                 except BaseException as error:
                     error.add_note(f"at N = {number} of {fault}")
                     raise
+                shutil.rmtree(directory)
                 total.add(outcome)
                 if not outcome.reached or time.monotonic() > until:
                     break
