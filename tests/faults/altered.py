@@ -1,17 +1,19 @@
 """A server that is worse than EZRA on purpose: what the checkers have to catch.
 
-    ALTERED="synchronous=0 wal_autocheckpoint=30 early_reply=1" python -m tests.faults.altered …
+    ALTERED="synchronous=0 checkpoint_pages=30 early_reply=1" python -m tests.faults.altered …
 
 runs the real server with the real engine, and changes only what reaches SQLite:
 
 - `early_reply` carries out each COMMIT of the writer when the next transaction begins, so that the
   reply goes out before it;
+- `checkpoint_pages` is how long the WAL gets before it is brought into the database;
 - any other name is a pragma of the writer, which is set to another value than the one that EZRA
   asks for. Who asks for the value is told what it wanted to hear. Readers are left alone.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import sqlite3
@@ -19,8 +21,11 @@ import sys
 from typing import Any, ClassVar
 
 from ezra.cli import main
+from ezra.threaded.sqlite import pool
 
 VARIABLE = "ALTERED"
+
+CHECKPOINTS = "ezra.threaded.sqlite.checkpoints"
 
 PRAGMA = re.compile(r"PRAGMA (?P<name>\w+)(?: = (?P<value>-?\d+))?")
 
@@ -50,23 +55,33 @@ class Altered(sqlite3.Connection):
 
     @property
     def _writes(self) -> bool:
-        return self._asked.get("wal_autocheckpoint", 0) > 0
+        return not self._asked.get("query_only")
 
     def _pragma(self, sql: str, name: str, value: str | None) -> str:
         """Return what to carry out in place of a pragma."""
         if value is not None:
             self._asked[name] = int(value)
-        if name not in self.settings or value == "0":
+        if name not in self.settings or not self._writes:
             return sql
         if value is None:
             return f"SELECT {self._asked[name]}" if name in self._asked else sql
         return f"PRAGMA {name} = {self.settings[name]}"
 
 
+def checkpoint_every(pages: int) -> None:
+    """Have checkpoints when the WAL has so many pages, whoever it is that makes them."""
+    if importlib.util.find_spec(CHECKPOINTS):
+        vars(importlib.import_module(CHECKPOINTS))["PAGES"] = pages
+    else:
+        pool._WRITER = {**pool._WRITER, "wal_autocheckpoint": pages}
+
+
 def alter() -> None:
     """Have every connection that is opened from now on be an altered one."""
     pairs = (word.split("=") for word in os.environ[VARIABLE].split())
     Altered.settings = {name: int(value) for name, value in pairs}
+    if pages := Altered.settings.pop("checkpoint_pages", 0):
+        checkpoint_every(pages)
     connect = sqlite3.connect
 
     def connect_altered(*arguments: Any, **named: Any) -> sqlite3.Connection:

@@ -20,6 +20,7 @@ import errno
 import itertools
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ezra.sansio.errors import StartError
+from ezra.sansio.errors import EngineError, StartError
 from ezra.sansio.model import Defaults
 from ezra.threaded.clock import SystemClock
 from ezra.threaded.settings import Settings
@@ -43,7 +44,7 @@ from tests.property.sqlite_worlds import engine_in
 
 SOURCE = Path(__file__).with_name("faulty_calls.c")
 ROUNDS = 6
-OFTEN = "wal_autocheckpoint=24"
+OFTEN = "checkpoint_pages=24"
 SHORT = "short"
 
 
@@ -141,6 +142,8 @@ class Outcome:
     operations: int = 0
     unknown: int = 0
     refused_starts: int = 0
+    failed_ends: int = 0
+    """Servers that said at their end that they could not put everything in order."""
     recovered: int = 0
     """Runs in which the disk was full, and the same server went on when it was not any more."""
     reached: int = 0
@@ -152,6 +155,7 @@ class Outcome:
         self.operations += other.operations
         self.unknown += other.unknown
         self.refused_starts += other.refused_starts
+        self.failed_ends += other.failed_ends
         self.recovered += other.recovered
         self.reached = max(self.reached, other.reached)
 
@@ -168,9 +172,13 @@ def run(disk: Disk, fault: Fault, number: int, directory: Path, books: Books) ->
         assert str(directory) in refusal, refusal
         assert "\n" not in refusal
         outcome.refused_starts = 1
-    with engine_in(directory, defaults=Defaults()):
+    after = directory.with_name(directory.name + "-after")
+    # A copy, as another process would find it: this one may still have the files open.
+    shutil.copytree(directory, after, ignore=shutil.ignore_patterns("*-shm"))
+    with engine_in(after, defaults=Defaults()):
         pass
-    balance(books, directory / DATABASE_FILE)
+    balance(books, after / DATABASE_FILE)
+    shutil.rmtree(after)
     outcome.operations, outcome.unknown = books.operations, books.unknown
     return outcome
 
@@ -181,14 +189,21 @@ def _serve(disk: Disk, fault: Fault, directory: Path, books: Books, outcome: Out
         serving = LocalServer(_settings(directory), SystemClock())
     except StartError as error:
         return str(error)
-    with serving as server:
-        work(server.client(), books, f"during {fault.call}", ROUNDS)
-        if fault.error == errno.ENOSPC and fault.for_ever and not books.unknown:
-            was_full = disk.disarm() > 0
-            work(server.client(), books, "afterwards", 1)
-            assert b"<afterwards:0>" in books.pushed.values(), "it did not recover by itself"
-            outcome.recovered = int(was_full)
+    try:
+        with serving as server:
+            _work(server, disk, fault, books, outcome)
+    except EngineError:
+        outcome.failed_ends = 1
     return None
+
+
+def _work(server: LocalServer, disk: Disk, fault: Fault, books: Books, outcome: Outcome) -> None:
+    work(server.client(), books, f"during {fault.call}", ROUNDS)
+    if fault.error == errno.ENOSPC and fault.for_ever and not books.unknown:
+        was_full = disk.disarm() > 0
+        work(server.client(), books, "afterwards", 1)
+        assert b"<afterwards:0>" in books.pushed.values(), "it did not recover by itself"
+        outcome.recovered = int(was_full)
 
 
 def runs(seconds: float, *, short: bool) -> Iterator[tuple[Fault, Outcome]]:
@@ -281,6 +296,8 @@ def campaign(seconds: float) -> Tally:
 def main(extent: str, seconds: float) -> None:
     """Run the loops in this process, and print what came of them as JSON."""
     alter()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # what has failed may stay open
     total = Outcome()
     reached = {}
     for fault, outcome in runs(seconds / len(FAULTS), short=extent == SHORT):

@@ -45,7 +45,7 @@ ROUNDS = 12
 """Pushes of each client of each server."""
 CHECKPOINT_PAGES = 40
 
-OFTEN = f"wal_autocheckpoint={CHECKPOINT_PAGES}"
+OFTEN = f"checkpoint_pages={CHECKPOINT_PAGES}"
 FULL = OFTEN
 NORMAL = f"{OFTEN} synchronous=1"
 OFF = f"{OFTEN} synchronous=0"

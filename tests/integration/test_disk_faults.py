@@ -18,7 +18,7 @@ from tests.property.sqlite_worlds import engine_in
 traced = pytest.mark.skipif(bool(missing()), reason=missing())
 
 CLIENTS = 64
-ROUNDS = 6
+ROUNDS = 4
 
 
 @pytest.mark.skipif(bool(io_errors.missing()), reason=io_errors.missing())
