@@ -26,6 +26,7 @@ from tests.faults import (
     ordering,
     power_loss,
 )
+from tests.faults import clocks, crashes, network
 from tests.faults.tally import Tally
 
 Campaign = Callable[[float], Tally]
@@ -42,6 +43,8 @@ CAMPAIGNS: Mapping[str, Campaign] = {
     "workers killed, all stopped": crashes.stops,
     "fuzzed inputs": fuzzing.campaign,
     "ten thousand workers": many_workers.campaign,
+    "wall clock jumps": clocks.jumps,
+    "packets lost, link cut": network.troubles,
 }
 """By the name that the table shows."""
 

@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults.crashes import AFTERMATH, World, rounds
+from tests.faults.crashes import AFTERMATH, Surroundings, World, rounds
 from tests.faults.tally import Tally
 
 SOURCE = Path(__file__).with_name("wall_clock.c")
@@ -103,4 +103,5 @@ def jumps(seconds: float) -> Tally:
             clock.jump(started_at - clock.shift)
             one.kill_server()
 
-        return rounds(seconds, harm, AFTERMATH, variables=clock.variables, steady=False)
+        around = Surroundings(variables=clock.variables)
+        return rounds(seconds, harm, AFTERMATH, around, steady=False)

@@ -16,17 +16,19 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ezra.sansio.model import SECOND
 from tests.faults import load
 from tests.faults.hand import read_address
 from tests.faults.history import assert_legal
-from tests.faults.recorder import ListNotes, Recorder, moment, read_notes
+from tests.faults.recorder import Address, ListNotes, Recorder, moment, read_notes
 from tests.faults.records import Act, Deed, Record, Restart, Rules
 from tests.faults.tally import Tally
+from tests.integration.raw_client import RawClient
 from tests.integration.server_process import ServerProcess, command, environment
 from tests.integration.waiting import until
 
@@ -47,13 +49,35 @@ AFTERMATH = 10 * SECOND
 """Microseconds for which a stopped or busy server may take to get to a dead client's command."""
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where and how a server and its clients run."""
+
+    arguments: Sequence[str] = ()
+    """What the server is told beside `SETTINGS`."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """For the server's environment."""
+    under: Sequence[str] = ()
+    """The program that starts the server."""
+    connect: Callable[[Address], RawClient] = RawClient
+    """How a client that is a thread connects."""
+    clients_under: Sequence[str] = ()
+    """The program that starts a client that is a process."""
+
+
+HERE = Surroundings()
+
+
 class Hand:
     """A worker in a process of its own."""
 
-    def __init__(self, directory: Path, place: Path, name: str, seed: int) -> None:
+    def __init__(
+        self, directory: Path, place: Path, name: str, seed: int, under: Sequence[str]
+    ) -> None:
         self._notes = directory / f"{name}.notes"
         self._process = subprocess.Popen(
             [
+                *under,
                 sys.executable,
                 "-m",
                 "tests.faults.hand",
@@ -93,13 +117,11 @@ class World:
     Args:
         directory: for the server's data and the notes of processes.
         seed: decides what everybody does; not when.
-        variables: for the server's environment.
+        around: where everybody runs.
     """
 
-    def __init__(
-        self, directory: Path, seed: int, variables: Mapping[str, str] | None = None
-    ) -> None:
-        self._variables = variables
+    def __init__(self, directory: Path, seed: int, around: Surroundings = HERE) -> None:
+        self._around = around
         self.chance = random.Random(seed)
         self.notes = ListNotes()
         self.faults = 0
@@ -162,20 +184,20 @@ class World:
     def finish(self, aftermath: int, *, steady: bool = True) -> Tally:
         """End the faults, let everything be done, and judge what was noted (see `Rules`)."""
         self._stop_pushing.set()
-        load.drain(self._server.address)
+        load.drain(self._connect)
         self._leave()
-        rest = load.remnants(self._server.address)
-        self._count_done()
+        with self._connect() as client:
+            rest = load.remnants(client)
+            self._count_done(load.done(client))
         assert self._server.stop() == 0, "\n".join(self._server.log)
         assert_legal(self.notes.records, rest, Rules(MAX_ATTEMPTS, aftermath, steady=steady))
         return Tally(faults=self.faults, operations=len(self.notes.records))
 
-    def _count_done(self) -> None:
+    def _count_done(self, done: int) -> None:
         """Whatever was acked is kept as done; of an ack without an answer nobody knows."""
         acks = [it for it in self.notes.records if isinstance(it, Act) and it.deed is Deed.ACK]
         acked = {it.id for it in acks if it.counted}
         perhaps = {it.id for it in acks if it.counted is None} - acked
-        done = load.done(self._server.address)
         assert len(acked) <= done <= len(acked) + len(perhaps), (len(acked), done, len(perhaps))
 
     def close(self) -> None:
@@ -194,8 +216,17 @@ class World:
 
     # -- Beginnings --------------------------------------------------------------------------------
 
+    def _connect(self) -> RawClient:
+        return self._around.connect(self._server.address)
+
     def _start(self) -> None:
-        self._server = ServerProcess(self._directory / "data", *SETTINGS, variables=self._variables)
+        self._server = ServerProcess(
+            self._directory / "data",
+            *SETTINGS,
+            *self._around.arguments,
+            under=self._around.under,
+            variables=self._around.variables,
+        )
         written = self._place.with_suffix(".new")
         written.write_text(" ".join(map(str, self._server.address)), encoding="ascii")
         written.replace(self._place)
@@ -203,7 +234,7 @@ class World:
     def _kill_while_it_starts(self) -> None:
         """Start a server and kill it before, or just after, it has recovered what there is."""
         line = command("--data-dir", str(self._directory / "data"), "--port", "0", *SETTINGS)
-        its = environment(self._variables)
+        its = environment(self._around.variables)
         with subprocess.Popen(line, env=its, stderr=subprocess.DEVNULL) as process:
             self.wait(0.5, least=0.1)
             process.kill()
@@ -215,7 +246,9 @@ class World:
         job: Callable[[Recorder, random.Random, threading.Event], None],
         stop: threading.Event,
     ) -> None:
-        recorder = Recorder(lambda: read_address(self._place), self.notes, name, LEASE)
+        recorder = Recorder(
+            lambda: read_address(self._place), self.notes, name, LEASE, self._around.connect
+        )
         chance = random.Random(self.chance.random())
         self._threads.append(threading.Thread(target=job, args=(recorder, chance, stop)))
         self._threads[-1].start()
@@ -223,7 +256,8 @@ class World:
     def _employ_hand(self) -> None:
         name = f"h{self.chance.getrandbits(40):x}"
         seed = self.chance.getrandbits(32)
-        self._hands.append(Hand(self._directory, self._place, name, seed))
+        under = self._around.clients_under
+        self._hands.append(Hand(self._directory, self._place, name, seed, under))
 
 
 SETTINGS = (
@@ -234,10 +268,10 @@ SETTINGS = (
 
 
 @contextmanager
-def world(seed: int, variables: Mapping[str, str] | None = None) -> Iterator[World]:
+def world(seed: int, around: Surroundings = HERE) -> Iterator[World]:
     """Make a world and end it; a failure tells the seed."""
     with tempfile.TemporaryDirectory(prefix="ezra-crashes-") as directory:
-        one = World(Path(directory), seed, variables)
+        one = World(Path(directory), seed, around)
         try:
             yield one
         except BaseException as error:
@@ -282,9 +316,10 @@ def rounds(
     seconds: float,
     harm: Harm,
     aftermath: int,
+    around: Surroundings = HERE,
     *,
-    variables: Mapping[str, str] | None = None,
     steady: bool = True,
+    heal: Callable[[], None] = lambda: None,
 ) -> Tally:
     """Do harm for so long, in rounds that each begin with an empty directory and their own seed.
 
@@ -292,8 +327,9 @@ def rounds(
         seconds: in all, at least one round.
         harm: what to do again and again.
         aftermath: see `Rules`.
+        around: where everybody runs.
         steady: see `Rules`.
-        variables: for the server's environment.
+        heal: ends the faults, so that everything can be done.
 
     Raises:
         AssertionError: what was seen cannot be; with the round's seed.
@@ -302,8 +338,9 @@ def rounds(
     end = time.monotonic() + seconds
     while not total.faults or time.monotonic() < end:
         round_end = min(end, time.monotonic() + ROUND)
-        with world(random.SystemRandom().getrandbits(32), variables) as one:
+        with world(random.SystemRandom().getrandbits(32), around) as one:
             while not one.faults or time.monotonic() < round_end:
                 harm(one)
+            heal()
             total += one.finish(aftermath, steady=steady)
     return total

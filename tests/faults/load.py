@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from ezra.sansio.model import MILLISECOND
-from tests.faults.recorder import Address, Recorder, identity
+from tests.faults.recorder import Recorder, identity
 from tests.faults.records import Deed, Delivery, Left, Remnant
 from tests.integration.raw_client import RawClient
 
@@ -102,7 +102,7 @@ def deal_with(recorder: Recorder, chance: random.Random, queue: str, task: Deliv
 # -- The end ---------------------------------------------------------------------------------------
 
 
-def drain(address: Address) -> None:
+def drain(connect: Callable[[], RawClient]) -> None:
     """Wait until nothing waits or is held; workers must be at work.
 
     Raises:
@@ -110,7 +110,7 @@ def drain(address: Address) -> None:
     """
     deadline = time.monotonic() + DRAINING
     pause = threading.Event()
-    with RawClient(address) as client:
+    with connect() as client:
         while any(left := [unfinished(client, queue) for queue in QUEUES]):
             assert time.monotonic() < deadline, f"so many are never done: {left} of {QUEUES}"
             pause.wait(0.02)
@@ -122,10 +122,9 @@ def unfinished(client: RawClient, queue: str) -> int:
     return its["length"] + its["in-flight"]
 
 
-def done(address: Address) -> int:
+def done(client: RawClient) -> int:
     """Return how many tasks of all queues are done."""
-    with RawClient(address) as client:
-        return sum(books(client, queue)["done"] for queue in QUEUES)
+    return sum(books(client, queue)["done"] for queue in QUEUES)
 
 
 def books(client: RawClient, queue: str) -> Counter[str]:
@@ -137,15 +136,14 @@ def books(client: RawClient, queue: str) -> Counter[str]:
     return Counter({name.decode(): value for name, value in pairs if isinstance(value, int)})
 
 
-def remnants(address: Address) -> list[Remnant]:
-    """Return what is left in all queues."""
-    with RawClient(address) as client:
-        return [
-            Remnant(number, key, left)
-            for queue in QUEUES
-            for name, left in ((queue, Left.WAITING), (f"{queue}::dead", Left.DEAD))
-            for number, key in entries(client, name)
-        ]
+def remnants(client: RawClient) -> list[Remnant]:
+    """Return what is left in all queues; what is in flight counts as waiting."""
+    return [
+        Remnant(number, key, left)
+        for queue in QUEUES
+        for name, left in ((queue, Left.WAITING), (f"{queue}::dead", Left.DEAD))
+        for number, key in entries(client, name)
+    ]
 
 
 def entries(client: RawClient, name: str) -> list[tuple[int, str]]:

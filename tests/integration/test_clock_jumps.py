@@ -87,7 +87,8 @@ class Bench:
 
     def check(self, *, drained: bool = True, steady: bool = True) -> None:
         """Judge what the clients have seen."""
-        rest = load.remnants(self.server.address)
+        with self.server.client() as client:
+            rest = load.remnants(client)
         rules = Rules(max_attempts=100, aftermath=0, drained=drained, steady=steady)
         assert_legal(self.notes.records, rest, rules)
 
