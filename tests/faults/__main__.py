@@ -1,10 +1,11 @@
 """`make soak`: every campaign for long, and one table of what came of it.
 
-    python -m tests.faults [--seconds N] [--only NAME …]
+    python -m tests.faults [--seconds N] [--only NAME …] [--list]
 
 Each campaign is given so many seconds (120 unless said otherwise) and returns a `Tally`; one that
-finds a fault raises, which is printed and counts as a failure. The exit code is 1 if anything was
-lost or failed.
+finds a fault raises, which is printed, with its seed, and counts as a failure; the others go on.
+The exit code is 1 if anything was lost or failed, and 130 after Ctrl-C, which ends the campaign
+that is under way, with all that it has started, and prints what there is.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import argparse
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from tests.faults import (
     crashes,
@@ -27,6 +29,7 @@ from tests.faults import (
     power_loss,
 )
 from tests.faults import clocks, crashes, network
+from tests.faults import clocks, crashes, long_tests, network
 from tests.faults.tally import Tally
 
 Campaign = Callable[[float], Tally]
@@ -45,6 +48,8 @@ CAMPAIGNS: Mapping[str, Campaign] = {
     "ten thousand workers": many_workers.campaign,
     "wall clock jumps": clocks.jumps,
     "packets lost, link cut": network.troubles,
+    "engines agree": long_tests.agreement,
+    "soak tests": long_tests.soak_tests,
 }
 """By the name that the table shows."""
 
@@ -56,25 +61,46 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make soak", description="EZRA's long campaigns.")
     parser.add_argument("--seconds", type=float, default=120, help="for each campaign (120)")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=CAMPAIGNS, default=CAMPAIGNS)
+    parser.add_argument("--list", action="store_true", help="print their names and do nothing")
     given = parser.parse_args(arguments)
-    total = Tally()
-    failed = []
+    if given.list:
+        print("\n".join(CAMPAIGNS))
+        return 0
     print(row("campaign"), flush=True)
-    for name in given.only:
+    total, failed, interrupted = run_all(given.only, given.seconds)
+    print(row("total", total))
+    for name, error in failed.items():
+        print(f"failed: {name}: {error}")
+    print(f"lost: {total.lost}")
+    if interrupted:
+        return 130
+    return 1 if total.lost or failed else 0
+
+
+def run_all(names: Iterable[str], seconds: float) -> tuple[Tally, dict[str, Exception], bool]:
+    """Run campaigns one after the other, and print a row for each.
+
+    Returns:
+        Their sum, the errors of those that failed, and whether Ctrl-C ended them.
+    """
+    total = Tally()
+    failed: dict[str, Exception] = {}
+    for name in names:
         begun = time.monotonic()
         try:
-            tally = CAMPAIGNS[name](given.seconds)
-        except Exception:
+            tally = CAMPAIGNS[name](seconds)
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+            return total, failed, True
+        except Exception as error:
+            # With its notes, where the campaigns write their seeds.
             traceback.print_exc()
-            failed.append(name)
+            failed[name] = error
+            print(row(name, Tally(note="FAILED, see above")), flush=True)
             continue
-        total += tally
+        total += replace(tally, note="")
         print(row(name, tally), f"({time.monotonic() - begun:.0f} s)", flush=True)
-    print(row("total", total))
-    if failed:
-        print(f"failed: {', '.join(failed)}")
-    print(f"lost: {total.lost}")
-    return 1 if total.lost or failed else 0
+    return total, failed, False
 
 
 def row(name: str, tally: Tally | None = None) -> str:

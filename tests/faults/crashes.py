@@ -37,7 +37,7 @@ WORKERS = 5
 HANDS = 3
 """Workers that are processes."""
 
-LEASE = SECOND
+LEASE = SECOND // 2
 """Microseconds; short, so that what is walked away from comes again soon."""
 
 MAX_ATTEMPTS = 6

@@ -8,6 +8,7 @@ PLACE is a file that holds the server's address. It works until its standard inp
 from __future__ import annotations
 
 import random
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -25,6 +26,8 @@ def read_address(place: Path) -> Address:
 def main(place: str, notes: str, name: str, seed: str, lease: str) -> None:
     """Work until the standard input ends."""
     recorder = Recorder(lambda: read_address(Path(place)), FileNotes(Path(notes)), name, int(lease))
+    # Ctrl-C reaches everybody in the terminal; whoever started this one ends it in order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = threading.Event()
     worker = threading.Thread(target=work, args=(recorder, random.Random(seed), stop))
     worker.start()
