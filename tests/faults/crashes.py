@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ezra.sansio.model import SECOND
-from tests.faults import load
+from tests.faults import workload
 from tests.faults.hand import read_address
 from tests.faults.history import assert_legal
 from tests.faults.recorder import Address, ListNotes, Recorder, moment, read_notes
@@ -132,9 +132,9 @@ class World:
         self._threads: list[threading.Thread] = []
         self._start()
         for number in range(PRODUCERS):
-            self._employ(f"p{number}", load.produce, self._stop_pushing)
+            self._employ(f"p{number}", workload.produce, self._stop_pushing)
         for number in range(WORKERS):
-            self._employ(f"w{number}", load.work, self._stop_working)
+            self._employ(f"w{number}", workload.work, self._stop_working)
         for _ in range(HANDS):
             self._employ_hand()
 
@@ -184,11 +184,11 @@ class World:
     def finish(self, aftermath: int, *, steady: bool = True) -> Tally:
         """End the faults, let everything be done, and judge what was noted (see `Rules`)."""
         self._stop_pushing.set()
-        load.drain(self._connect)
+        workload.drain(self._connect)
         self._leave()
         with self._connect() as client:
-            rest = load.remnants(client)
-            self._count_done(load.done(client))
+            rest = workload.remnants(client)
+            self._count_done(workload.done(client))
         assert self._server.stop() == 0, "\n".join(self._server.log)
         assert_legal(self.notes.records, rest, Rules(MAX_ATTEMPTS, aftermath, steady=steady))
         return Tally(faults=self.faults, operations=len(self.notes.records))

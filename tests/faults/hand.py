@@ -13,8 +13,8 @@ import sys
 import threading
 from pathlib import Path
 
-from tests.faults.load import work
 from tests.faults.recorder import Address, FileNotes, Recorder
+from tests.faults.workload import work
 
 
 def read_address(place: Path) -> Address:

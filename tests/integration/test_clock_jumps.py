@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ezra.sansio.model import SECOND, SEQUENCE_BITS
-from tests.faults import load
+from tests.faults import workload
 from tests.faults.clocks import DAY, HOUR, WallClock, rebooted, without_reboots, without_shim
 from tests.faults.history import assert_legal
 from tests.faults.recorder import ListNotes, Recorder, moment
@@ -88,7 +88,7 @@ class Bench:
     def check(self, *, drained: bool = True, steady: bool = True) -> None:
         """Judge what the clients have seen."""
         with self.server.client() as client:
-            rest = load.remnants(client)
+            rest = workload.remnants(client)
         rules = Rules(max_attempts=100, aftermath=0, drained=drained, steady=steady)
         assert_legal(self.notes.records, rest, rules)
 
@@ -158,7 +158,7 @@ def test_a_start_under_another_clock_goes_on(
         bench.restart()
         new = bench.push()
         with bench.server.client() as client:
-            assert load.books(client, "a")["available"] == 3
+            assert workload.books(client, "a")["available"] == 3
         assert [bench.claim(), bench.claim(), bench.claim()] == [held, waiting, new]
         bench.client.act(Deed.ACK, "a", Delivery(new, "", 1))
         delayed = bench.push(delay=DELAY)

@@ -36,8 +36,8 @@ def ask_and_leave(server: LocalServer, rounds: int) -> None:
             until(lambda: server.blocked or answered(worker), "the claim to wait or to be served")
             if chance.random() < 0.3 and not answered(worker):
                 pushed.append(producer.push("q", len(pushed)))
-            # What was pushed comes to whoever waits, though perhaps only once the server has noticed
-            # that the one before has gone. Who left now might leave a reply unread.
+            # What was pushed comes to whoever waits, perhaps only once the server has noticed that
+            # the one before has gone. Who left now might leave a reply unread.
             if len(received) < len(pushed):
                 received.append(take(worker))
         if chance.random() < 0.5:
