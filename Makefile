@@ -6,10 +6,8 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check coverage bench bench-quick clients tools fuzz docs clean \
-        ready-to-run ready-to-test ready-to-fuzz ready-to-check
-.PHONY: help run test check coverage bench bench-quick clients tools soak docs clean \
-        ready-to-run ready-to-test ready-to-check
+.PHONY: help run test check coverage bench bench-quick clients tools fuzz soak mutants docs clean \
+        test-freethreaded ready-to-run ready-to-test ready-to-fuzz ready-to-check
 
 VENV := .venv/bin/python
 ARGS ?=
@@ -65,6 +63,7 @@ tools: ready-to-test  ## the frameworks and tools of Redis Streams, unmodified
 
 fuzz: ready-to-fuzz  ## a fuzzer guided by coverage; ARGS="--seconds 60 --target session"
 	@$(VENV) -m tests.fuzz $(ARGS)
+
 soak: ready-to-test  ## every campaign of faults, load and attack for two minutes, and one table
 	@$(VENV) -m tests.faults $(ARGS)
 

@@ -18,18 +18,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from tests.faults import (
+    clocks,
     crashes,
     file_systems,
     full_disk,
     fuzzing,
     io_errors,
     live,
+    long_tests,
     many_workers,
+    network,
     ordering,
     power_loss,
 )
-from tests.faults import clocks, crashes, network
-from tests.faults import clocks, crashes, long_tests, network
 from tests.faults.tally import Tally
 
 Campaign = Callable[[float], Tally]
