@@ -31,6 +31,7 @@ from tests.faults import (
     ordering,
     power_loss,
 )
+from tests.faults import fuzzing, soup
 from tests.faults.tally import Tally
 
 Campaign = Callable[[float], Tally]
@@ -51,6 +52,7 @@ CAMPAIGNS: Mapping[str, Campaign] = {
     "packets lost, link cut": network.troubles,
     "engines agree": long_tests.agreement,
     "soak tests": long_tests.soak_tests,
+    "soup of commands": soup.campaign,
 }
 """By the name that the table shows."""
 
