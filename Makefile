@@ -8,6 +8,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help run test check coverage bench bench-quick clients tools fuzz soak mutants docs clean \
         test-freethreaded ready-to-run ready-to-test ready-to-fuzz ready-to-check
+.PHONY: help run test check coverage bench bench-quick clients tools fuzz mutants docs clean \
+        ready-to-run ready-to-test ready-to-fuzz ready-to-check
 
 VENV := .venv/bin/python
 ARGS ?=
@@ -66,6 +68,8 @@ fuzz: ready-to-fuzz  ## a fuzzer guided by coverage; ARGS="--seconds 60 --target
 
 soak: ready-to-test  ## every campaign of faults, load and attack for two minutes, and one table
 	@$(VENV) -m tests.faults $(ARGS)
+mutants: ready-to-test  ## break a copy of EZRA in every way of tests/mutants; the suite must notice
+	@$(VENV) -m tests.mutants $(ARGS)
 
 docs: ready-to-run  ## write again those parts of docs/ that are generated
 	$(VENV) docs/generate.py
