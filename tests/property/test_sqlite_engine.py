@@ -309,6 +309,31 @@ def test_a_lease_that_has_lapsed_is_not_held_before_its_sweep(tmp_path: Path) ->
     engine.close()
 
 
+def test_a_ttl_does_not_touch_what_a_worker_holds(tmp_path: Path) -> None:
+    """It ends while the task is in flight: its ack or nack counts, and only then is it removed."""
+    clock = FakeClock()
+    with engine_in(tmp_path, clock, DEFAULTS) as engine:
+        first, second = [push(engine, ttl=SECOND) for _ in range(2)]
+        take(engine, count=2)
+        clock.advance(2 * SECOND)
+        engine.sweep()
+        assert one(engine, Ack("q", (first,))) == 1
+        assert one(engine, Nack("q", (second,))) == 1
+        engine.sweep()
+        assert stored_tasks(tmp_path) == []
+
+
+def test_an_ack_or_nack_is_about_the_queue_that_it_names(tmp_path: Path) -> None:
+    """An id of another queue counts nothing and changes nothing."""
+    with engine_in(tmp_path, FakeClock(), DEFAULTS) as engine:
+        task = push(engine)
+        take(engine)
+        push(engine, queue="r")
+        for operation in (Ack("r", (task,)), Nack("r", (task,)), Ack("s", (task,))):
+            assert one(engine, operation) == 0
+        assert one(engine, Ack("q", (task,))) == 1
+
+
 def test_retention_removes_done_tasks_only(tmp_path: Path) -> None:
     """When they have been kept for so long; payloads go along."""
     clock = FakeClock()
