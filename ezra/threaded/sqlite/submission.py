@@ -88,10 +88,13 @@ class GroupSubmission(Submission):
             EngineError: nothing of the submission was done, or nobody knows (`OutcomeUnknown`).
         """
         self._committer.see_written(self)
+        # Looked at before the error: that was written first, and while the claim is parked both may
+        # still come. The other way round a task could be read whose COMMIT has failed.
+        answered = self.answered
         if self.error is not None:
             # Each thread raises its own: an exception carries the traceback of who raised it.
             raise type(self.error)(*self.error.args) from self.error
-        return self.answered
+        return answered
 
     def wait(self) -> list[Outcome]:
         """Return the outcome of each operation, once all of them are durable.
