@@ -13,7 +13,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from ezra.sansio.errors import StartError
+from ezra.sansio.errors import EngineClosed, StartError
 from ezra.sansio.model import (
     FOREVER,
     MILLISECOND,
@@ -483,6 +483,16 @@ def test_a_pool_lends_each_connection_to_one_thread(tmp_path: Path) -> None:
         thread.join()
         readers.close()
         assert order == ["first", "second"]
+
+
+def test_a_pool_that_is_closed_opens_nothing(tmp_path: Path) -> None:
+    """A look that comes just then must not leave a connection on a file that is given up."""
+    with engine_in(tmp_path):
+        readers = ReaderPool(tmp_path / "ezra.db", 1)
+        readers.close()
+        with pytest.raises(EngineClosed), readers.snapshot():
+            pass
+        assert not readers._open
 
 
 def test_ids_are_those_of_the_pushes(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from ezra.sansio.errors import StartError
+from ezra.sansio.errors import EngineClosed, StartError, Text
 
 Synchronous = Literal["full", "normal"]
 
@@ -122,8 +122,8 @@ def _set(connection: sqlite3.Connection, pragmas: Mapping[str, int]) -> None:
 class ReaderPool:
     """Read-only connections, lent to one thread at a time.
 
-    `_returned` guards the list of idle connections and the number of open ones; it is held for
-    neither opening nor reading.
+    `_returned` guards the list of idle connections, the number of open ones, and whether all is
+    over; it is held for neither opening nor reading.
 
     Args:
         path: the database.
@@ -135,11 +135,16 @@ class ReaderPool:
         self._size = size
         self._idle: list[sqlite3.Connection] = []
         self._open = 0
+        self._closed = False
         self._returned = threading.Condition(threading.Lock())
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection that sees one moment of the database from begin to end. Be quick."""
+        """Lend a connection that sees one moment of the database from begin to end. Be quick.
+
+        Raises:
+            EngineClosed: after `close`.
+        """
         connection = self._take()
         try:
             connection.execute("BEGIN")
@@ -151,8 +156,9 @@ class ReaderPool:
             self._give_back(connection)
 
     def close(self) -> None:
-        """Close every connection, once all are back."""
+        """Close every connection, once all are back; none is opened after that."""
         with self._returned:
+            self._closed = True
             self._returned.wait_for(lambda: len(self._idle) == self._open)
             for connection in self._idle:
                 connection.close()
@@ -161,7 +167,9 @@ class ReaderPool:
 
     def _take(self) -> sqlite3.Connection:
         with self._returned:
-            self._returned.wait_for(lambda: self._idle or self._open < self._size)
+            self._returned.wait_for(lambda: self._closed or self._idle or self._open < self._size)
+            if self._closed:
+                raise EngineClosed(Text.SHUTTING_DOWN)
             if self._idle:
                 return self._idle.pop()
             self._open += 1
@@ -170,7 +178,7 @@ class ReaderPool:
         except BaseException:
             with self._returned:
                 self._open -= 1
-                self._returned.notify()
+                self._returned.notify_all()
             raise
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
