@@ -25,9 +25,11 @@ TYPES = frozenset({b"normal", b"master", b"replica", b"slave", b"pubsub"})
 def describe(client: Session, now: int) -> str:
     """Return a client's line in CLIENT LIST: Redis' fields in Redis' order.
 
+    Its own thread may change the session meanwhile, so each field is read once.
+
     What EZRA does not count (buffers, memory) is 0 there, which is what a tool can do sums with.
     """
-    tracking = client.tracking
+    tracking, queued = client.tracking, client.queued
     fields = {
         "id": client.id,
         "addr": client.address,
@@ -38,7 +40,7 @@ def describe(client: Session, now: int) -> str:
         "idle": max(now - client.active_at, 0) // SECOND,
         "flags": _flags(client),
         **dict.fromkeys(("db", "sub", "psub", "ssub"), 0),
-        "multi": -1 if client.queued is None else client.queued,
+        "multi": -1 if queued is None else queued,
         **dict.fromkeys(("qbuf", "qbuf-free", "argv-mem", "multi-mem", "rbs", "rbp"), 0),
         **dict.fromkeys(("obl", "oll", "omem", "tot-mem"), 0),
         "events": "r",
@@ -54,11 +56,12 @@ def describe(client: Session, now: int) -> str:
 
 def _flags(client: Session) -> str:
     """Return the letters of Redis: what the client is doing just now, and what it asked for."""
+    tracking = client.tracking
     letters = {
         "x": client.queued is not None,
         "b": client.blocked,
-        "t": client.tracking is not None,
-        "B": client.tracking is not None and client.tracking.broadcast,
+        "t": tracking is not None,
+        "B": tracking is not None and tracking.broadcast,
         "e": client.no_evict,
         "T": client.no_touch,
     }

@@ -12,7 +12,7 @@ from ezra.sansio.commands import (
     ClientUnpause,
     parse,
 )
-from ezra.sansio.commands.clients import describe
+from ezra.sansio.commands.clients import _flags, describe
 from ezra.sansio.model import SECOND
 from ezra.sansio.session import ServerIdentity, Session, Tracking
 from tests.property.fake_host import NOW, FakeHost
@@ -41,6 +41,25 @@ def _pairs(client: Session) -> dict[str, str]:
     line = describe(client, NOW)
     assert line.endswith("\n")
     return dict(pair.split("=", 1) for pair in line[:-1].split(" "))
+
+
+class Changing(Session):
+    """A session whose own thread takes back all it can, after any look at it."""
+
+    def __getattribute__(self, name: str) -> object:
+        found = super().__getattribute__(name)
+        if name in ("queued", "tracking"):
+            setattr(self, name, None)
+        return found
+
+
+def test_a_line_is_of_one_look_at_a_client_that_changes_meanwhile() -> None:
+    """What its own thread takes back between two looks leaves no nonsense and no error."""
+    client = Changing(1, ServerIdentity("1.2.3"), tracking=Tracking(redirect=7), queued=3)
+    shown = _pairs(client)
+    assert shown["multi"] == "3"
+    assert shown["redir"] == "7"
+    assert "B" in _flags(Changing(1, ServerIdentity("1.2.3"), tracking=Tracking(broadcast=True)))
 
 
 def test_a_line_has_redis_fields_in_redis_order() -> None:
