@@ -218,6 +218,8 @@ class Handler:
         with self._lock:
             self._waiting_for = submission
             self._unblocked_by_error = False
+        if self._stopping:
+            submission.cancel()  # whoever said so may have come too early to do it
         self.session.blocked = True
         try:
             with self._watcher.watching(self._link.peer, submission):
