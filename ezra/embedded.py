@@ -91,13 +91,15 @@ class Ezra:
         self._clock = clock or SystemClock()
         self._engine = open_engine(self._settings, self._clock)
         self._server: Server | None = None
+        self._closing = threading.Lock()
         if options.get("port") is not None:
             self._open_port()
 
     @property
     def address(self) -> tuple[str, int] | None:
         """The host and port that Redis clients connect to; None without a port."""
-        return self._server.address if self._server else None
+        server = self._server
+        return server.address if server else None
 
     def push(
         self,
@@ -237,10 +239,11 @@ class Ezra:
         Calling it again does nothing. What is in flight stays so and goes back to its queue when
         the directory is opened next.
         """
-        if self._server:
+        with self._closing:
             server, self._server = self._server, None
-            server.stop()
-        self._engine.close()
+            if server:
+                server.stop()
+            self._engine.close()
 
     def __enter__(self) -> Self:
         return self
