@@ -32,6 +32,7 @@ from tests.faults import (
     power_loss,
 )
 from tests.faults import fuzzing, soup
+from tests.faults import races
 from tests.faults.tally import Tally
 
 Campaign = Callable[[float], Tally]
@@ -53,6 +54,7 @@ CAMPAIGNS: Mapping[str, Campaign] = {
     "engines agree": long_tests.agreement,
     "soak tests": long_tests.soak_tests,
     "soup of commands": soup.campaign,
+    "thread races": races.campaign,
 }
 """By the name that the table shows."""
 

@@ -1,4 +1,4 @@
-"""A seeded scheduler of threads: one runs at a time, and a random number decides which, line by line.
+"""A seeded scheduler of threads: one runs at a time, and a random number decides which.
 
     Scheduler(seed).run(scenario)
 
@@ -13,8 +13,9 @@ real ones; all but one wait for the baton. So
 - nothing waits for time. A wait with a timeout may time out whenever the scheduler likes;
 - when everybody waits for somebody, that is a deadlock, and its report says where each stands.
 
-How often it changes threads is drawn from `RESTLESSNESS` for each seed: some races need two threads
-that take turns at every line, others one that is held up while another gets far ahead.
+How often it changes threads, and how long it holds up the one that it has left, is drawn for each
+seed: some races need two threads that take turns at every line, others one that stands still at the
+one wrong moment while the others get far ahead.
 
 What it does not try: two threads within one line or within one call into C, such as SQLite's. A
 Python without the GIL does that (`make test-freethreaded`).
@@ -28,6 +29,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Final
@@ -37,11 +39,30 @@ ROOT: Final = Path(__file__).resolve().parent.parent.parent
 TRACED: Final = (str(ROOT / "ezra" / "threaded"),)
 """Where every line is a point of decision, unless a scheduler is told otherwise."""
 
-UNTRACED: Final = (str(ROOT / "ezra" / "threaded" / "sqlite" / "statements"),)
-"""Not in here: what is cached runs the first time only, and a seed would not replay."""
+UNTRACED: Final = tuple(
+    str(ROOT / "ezra" / "threaded" / "sqlite" / name)
+    for name in (
+        # What is cached runs the first time only, and a seed would not replay.
+        "statements",
+        # Run by who leads a commit and by nobody else at that time; `writer.py` and `parking.py`
+        # are traced, so two leaders at once are met there.
+        *("calls", "claims", "database", "faults", "idle", "pushes", "queues", "reading"),
+        *("registry", "rows", "schema", "steps", "sweep", "transaction"),
+    )
+)
+"""Not in files that begin so."""
 
 RESTLESSNESS: Final = (0.5, 0.2, 0.05)
 """How likely each point of decision is to change threads."""
+
+HOLD_UPS: Final = (0, 30, 300)
+"""For how many decisions a thread is held up that another was preferred to, if others can go on."""
+
+FARTHEST_AMBUSH: Final = 1_000
+"""With half of the seeds each thread is also held up once, for `AMBUSHED` decisions: at one of its
+first so many, and rather an early one. What it does briefly is met more often that way."""
+
+AMBUSHED: Final = 1_000
 
 MOST_DECISIONS: Final = 200_000
 """After so many a schedule is taken for one that never ends."""
@@ -61,12 +82,17 @@ class Stuck(AssertionError):
 class Runner:
     """One thread of a schedule."""
 
-    def __init__(self, scheduler: Scheduler, number: int, name: str, run: Callable[[], Any]) -> None:
+    def __init__(
+        self, scheduler: Scheduler, number: int, name: str, run: Callable[[], Any]
+    ) -> None:
         self.number = number
         self.name = name
         self.finished = False
         self.waits_for = ""
         """What it waits for, if it cannot go on."""
+        self.held_up_until = 0
+        self.decided = 0
+        self.ambushed_at = 0
         self.interrupted = False
         """Whether its next wait is to end in a KeyboardInterrupt."""
         self.joiners: list[Runner] = []
@@ -81,16 +107,28 @@ class Scheduler:
     Args:
         seed: decides everything.
         traced: beginnings of the paths of those files whose every line is a point of decision.
+        ambush: hold up this thread at this decision of its own, and change threads at no other
+            point but where one has to wait. Threads are counted from 0, the scenario's own.
     """
 
-    def __init__(self, seed: int, traced: tuple[str, ...] = TRACED) -> None:
+    def __init__(
+        self,
+        seed: int,
+        traced: tuple[str, ...] = TRACED,
+        ambush: tuple[int, int] | None = None,
+    ) -> None:
         self.seed = seed
         self.decisions = 0
         self.switches = 0
         self.digest = 0
         """Made of every decision: two schedules that took the same way have the same."""
         self._random = random.Random(seed).random
-        self._restlessness = RESTLESSNESS[int(self._random() * len(RESTLESSNESS))]
+        self._restlessness = RESTLESSNESS[self.number(len(RESTLESSNESS))]
+        self._hold_up = HOLD_UPS[self.number(len(HOLD_UPS))]
+        self._ambushes = self._random() < 0.5
+        self._ambush = ambush
+        if ambush:
+            self._restlessness, self._hold_up, self._ambushes = 0.0, 0, False
         self._traced = traced
         self._is_traced: dict[CodeType, bool] = {}
         self._runners: list[Runner] = []
@@ -110,31 +148,36 @@ class Scheduler:
         from tests.faults.stand_in import standing_in  # noqa: PLC0415 - each needs the other
 
         with standing_in(self):
-            first = self.add("scenario", scenario)
-            first.thread.start()
-            self._running = first
+            first = self._running = self._add("scenario", scenario)
             first.baton.release()
             if not self._over.wait(PATIENCE):
                 raise Stuck(f"a thread really blocks, beside the scheduler:\n{self.report()}")
             for runner in self._runners:
-                if runner.thread.ident is not None:
-                    runner.thread.join(PATIENCE)
+                runner.thread.join(PATIENCE)
         if self._failure is not None:
             raise self._failure
 
     # -- Threads -----------------------------------------------------------------------------------
 
-    def add(self, name: str, run: Callable[[], Any]) -> Runner:
-        """Make a thread that is ready to run, but was not started yet."""
-        runner = Runner(self, len(self._runners), name, run)
-        self._runners.append(runner)
-        self._ready.append(runner)
+    def spawn(self, name: str, run: Callable[[], Any]) -> Runner:
+        """Start a thread."""
+        runner = self._add(name, run)
+        if self._ambush and runner.number == self._ambush[0]:
+            runner.ambushed_at = self._ambush[1]
+        elif self._ambushes:
+            runner.ambushed_at = int(FARTHEST_AMBUSH ** self._random())
+        else:
+            # Else whoever is started first is mostly through before the last has begun.
+            runner.held_up_until = self.decisions + self.number(self._hold_up + 1)
+        self.decide(1)
         return runner
 
-    def start(self, runner: Runner) -> None:
-        """Let a thread take part from now on."""
-        runner.thread.start()
-        self.decide(1)
+    def _add(self, name: str, run: Callable[[], Any]) -> Runner:
+        runner = Runner(self, len(self._runners), name, run)
+        self._runners.append(runner)
+        runner.thread.start()  # as far as its baton
+        self._ready.append(runner)
+        return runner
 
     def join(self, runner: Runner) -> None:
         """Wait for the end of a thread."""
@@ -152,7 +195,7 @@ class Scheduler:
                 run()
         except Abandoned:
             pass
-        except BaseException as error:  # noqa: BLE001 - it is raised where the schedule was run
+        except BaseException as error:  # raised again where the schedule was run
             self._fail(error)
         finally:
             sys.settrace(before)
@@ -164,7 +207,7 @@ class Scheduler:
             self._ready.remove(runner)
         for joiner in runner.joiners:
             self.wake(joiner)
-        if all(other.finished or other.thread.ident is None for other in self._runners):
+        if all(other.finished for other in self._runners):
             self._over.set()
         elif self._abandoned:
             self._pass_on()
@@ -196,10 +239,24 @@ class Scheduler:
         me = self._running
         assert me is not None
         self.digest = hash((self.digest, me.number, place))
-        if len(self._ready) > 1 and self._random() < self._restlessness:
-            chosen = self._any_of_ready()
-            if chosen is not me:
-                self._hand_over(me, chosen)
+        me.decided += 1
+        if me.decided == me.ambushed_at:
+            others = [each for each in self._ready if each is not me]
+            self._prefer(others, AMBUSHED)
+        elif self._random() < self._restlessness:
+            others = [each for each in self._free() if each is not me]
+            self._prefer(others, self._hold_up)
+
+    def _free(self) -> list[Runner]:
+        """Return who can go on and is not held up."""
+        return [each for each in self._ready if each.held_up_until <= self.decisions]
+
+    def _prefer(self, others: list[Runner], hold_up: int) -> None:
+        """Have one of the others go on, if there are any, and hold this one up."""
+        if others:
+            me = self.me
+            me.held_up_until = self.decisions + hold_up
+            self._hand_over(me, others[self.number(len(others))])
 
     def block(self, waits_for: str, *, timed: bool = False) -> None:
         """Have another thread go on until `wake` is called for this one.
@@ -235,22 +292,27 @@ class Scheduler:
         runner.interrupted = True
         self.wake(runner)
 
+    def number(self, below: int) -> int:
+        """Return a number of the seed's own, from 0 on."""
+        return int(self._random() * below)
+
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Meanwhile no line is a point of decision: for what prepares a scenario, or looks after."""
+        """Meanwhile no line is a point of decision: for what is done before or after a race."""
         sys.settrace(None)
         try:
             yield
         finally:
             sys.settrace(self._trace_calls)
 
-    def _any_of_ready(self) -> Runner:
-        return self._ready[int(self._random() * len(self._ready))]
-
     def _next_or_stuck(self) -> Runner:
+        """Return who goes on when the one that ran cannot."""
         if not self._ready:
             self._give_up("a deadlock: nobody can go on")
-        return self._any_of_ready()
+        free = self._free()
+        if not free:
+            return min(self._ready, key=attrgetter("held_up_until"))
+        return free[self.number(len(free))]
 
     def _next_of_ready(self) -> None:
         """Let somebody go on after this thread has ended."""
@@ -281,7 +343,7 @@ class Scheduler:
     def _pass_on(self) -> None:
         """After a failure: let the next thread that is there unwind itself."""
         for runner in self._runners:
-            if not runner.finished and runner.thread.ident is not None:
+            if not runner.finished:
                 self._running = runner
                 runner.baton.release()
                 return

@@ -1,9 +1,10 @@
 """What stands in for `threading` while the scheduler decides who runs.
 
-EZRA's modules say `import threading` and `threading.Lock()`. So nothing in them has to know of this:
-for the time of a schedule, the name `threading` in each of them leads to a `StandIn`, which has the
-same classes on the scheduler's terms, and everything else from the real module. A module that took
-a class out of `threading` by itself would escape; `standing_in` refuses to start with one.
+EZRA's modules say `import threading` and `threading.Lock()`. So nothing in them has to know of
+this, and nothing costs anything outside of it: for the time of a schedule, the name `threading` in
+each of them leads to a `StandIn`, which has the same classes on the scheduler's terms, and
+everything else from the real module. A module that took a class out of `threading` by itself would
+escape; `standing_in` refuses to start with one.
 """
 
 from __future__ import annotations
@@ -96,8 +97,7 @@ class SteppedThread:
 
     def start(self) -> None:
         """Take part in the schedule."""
-        self.runner = self._scheduler.add(self.name, self._run)
-        self._scheduler.start(self.runner)
+        self.runner = self._scheduler.spawn(self.name, self._run)
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for its end."""
@@ -120,7 +120,7 @@ class SteppedLock:
         self._depth = 0
         self._waiting: list[Runner] = []
 
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: FBT001, FBT002
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock; who gets it among those who wait is the scheduler's to say."""
         scheduler = self.scheduler
         scheduler.decide(2)
