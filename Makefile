@@ -10,6 +10,9 @@ SHELL := /bin/sh
         test-freethreaded ready-to-run ready-to-test ready-to-fuzz ready-to-check
 .PHONY: help run test check coverage bench bench-quick clients tools fuzz mutants docs clean \
         ready-to-run ready-to-test ready-to-fuzz ready-to-check
+.PHONY: help run test check coverage bench bench-quick clients tools docs clean \
+        test-freethreaded \
+        ready-to-run ready-to-test ready-to-check
 
 VENV := .venv/bin/python
 ARGS ?=
@@ -70,12 +73,15 @@ soak: ready-to-test  ## every campaign of faults, load and attack for two minute
 	@$(VENV) -m tests.faults $(ARGS)
 mutants: ready-to-test  ## break a copy of EZRA in every way of tests/mutants; the suite must notice
 	@$(VENV) -m tests.mutants $(ARGS)
+test-freethreaded: ready-to-run  ## the suite on a CPython without the GIL, built the first time
+	@$(VENV) -m scripts.free_threaded $(ARGS)
 
 docs: ready-to-run  ## write again those parts of docs/ that are generated
 	$(VENV) docs/generate.py
 
 clean:  ## remove whatever make made; the tasks in ezra-data stay
 	rm -rf .venv .clients .tools .fuzz build *.egg-info .coverage .coverage.* .hypothesis .import_linter_cache \
+	rm -rf .venv .clients .tools .free-threaded build *.egg-info .coverage .coverage.* .hypothesis .import_linter_cache \
 	    .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -2,14 +2,14 @@
 
     python -m scripts.free_threaded [pytest's arguments]
 
-With the GIL only one thread runs Python at a time, and a race that is one bytecode wide may never be
-met. Without it threads run at the very same moment, and whatever leans on the GIL has a chance to
-fail. Debian's Pythons all have the GIL, so this builds the package `python3.13` of its release
+With the GIL only one thread runs Python at a time, and a race that is one bytecode wide may never
+be met. Without it threads run at the very same moment, and whatever leans on the GIL has a chance
+to fail. Debian's Pythons all have the GIL, so this builds the package `python3.13` of its release
 `RELEASE` with `--disable-gil`: that takes some three minutes, 1 GB meanwhile and 250 MB in the end.
 All of it is in `.free-threaded`; a stamp tells what is there, so nothing is done twice.
 
-The source comes by apt, verified as any package is, from the archive that this machine uses already,
-but with a list, an index and a cache of our own: the machine's own apt is not touched.
+The source comes by apt, verified as any package is, from the archive that this machine uses
+already, but with a list, an index and a cache of our own: the machine's own apt is not touched.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.lacking import LACKING
 from scripts.system import ROOT, SetUpFailed, environment, install_packages, locked, run, say
 
 RELEASE = "trixie"
@@ -50,8 +51,12 @@ VENV = CACHE / "venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = CACHE / "made.stamp"
 
-WITHOUT: dict[str, str] = {}
-"""Requirements of the extra `test` that cannot be had for this Python, and why."""
+TIMEOUT = 600
+"""Seconds for one test: every thread is slower alone than with the GIL, and the machine may be busy
+with other things. What hangs still fails."""
+
+PLUGIN = ("-p", "scripts.lacking")
+"""Skips whatever needs what cannot be installed."""
 
 IGNORED = {
     "tests/integration/test_clients.py": "drives clients in environments of their own",
@@ -69,7 +74,7 @@ def main(arguments: list[str]) -> int:
     for path, why in IGNORED.items():
         say(f"not run without the GIL: {path} ({why})")
     ignored = [f"--ignore={path}" for path in IGNORED]
-    command = [PYTHON, "-m", "pytest", *ignored, *arguments]
+    command = [str(PYTHON), "-m", "pytest", f"--timeout={TIMEOUT}", *PLUGIN, *ignored, *arguments]
     # Extensions that do not know of free threading would switch the GIL on; this keeps it off.
     variables = environment() | {"PYTHON_GIL": "0"}
     return subprocess.run(command, cwd=ROOT, env=variables, check=False).returncode
@@ -179,7 +184,7 @@ def _runs_free() -> bool:
     if not _interpreter().exists():
         return False
     probe = "import sqlite3, ssl, ctypes, zlib, sys; sys.exit(sys._is_gil_enabled())"
-    asked = [_interpreter(), "-c", probe]
+    asked = [str(_interpreter()), "-c", probe]
     return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
@@ -194,7 +199,7 @@ def _requirements() -> Iterator[str]:
     for requirement in [*extras["client"], *extras["test"]]:
         if requirement.startswith("ezra["):
             continue
-        why = next((why for name, why in WITHOUT.items() if requirement.startswith(name)), None)
+        why = next((why for name, why in LACKING.items() if requirement.startswith(name)), None)
         if why is None:
             yield requirement
         else:
