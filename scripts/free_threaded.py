@@ -25,7 +25,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.lacking import LACKING
+from scripts import lacking
 from scripts.system import ROOT, SetUpFailed, environment, install_packages, locked, run, say
 
 RELEASE = "trixie"
@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> int:
     ignored = [f"--ignore={path}" for path in IGNORED]
     command = [str(PYTHON), "-m", "pytest", f"--timeout={TIMEOUT}", *PLUGIN, *ignored, *arguments]
     # Extensions that do not know of free threading would switch the GIL on; this keeps it off.
-    variables = environment() | {"PYTHON_GIL": "0"}
+    variables = environment() | {"PYTHON_GIL": "0", "EZRA_TEST_PATIENCE": "60"}
     return subprocess.run(command, cwd=ROOT, env=variables, check=False).returncode
 
 
@@ -199,7 +199,8 @@ def _requirements() -> Iterator[str]:
     for requirement in [*extras["client"], *extras["test"]]:
         if requirement.startswith("ezra["):
             continue
-        why = next((why for name, why in LACKING.items() if requirement.startswith(name)), None)
+        lacking_ones = lacking.LACKING.items()
+        why = next((why for name, why in lacking_ones if requirement.startswith(name)), None)
         if why is None:
             yield requirement
         else:
@@ -207,8 +208,9 @@ def _requirements() -> Iterator[str]:
 
 
 def _fingerprint() -> str:
-    """Return what the environment depends on: this place, this script, the requirements."""
-    parts = (os.fsencode(ROOT), Path(__file__).read_bytes(), (ROOT / "pyproject.toml").read_bytes())
+    """Return what the environment depends on: this place, these scripts, the requirements."""
+    files = (Path(__file__), Path(lacking.__file__), ROOT / "pyproject.toml")
+    parts = (os.fsencode(ROOT), *(file.read_bytes() for file in files))
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 

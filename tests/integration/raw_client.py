@@ -6,13 +6,14 @@ Replies are parsed by hiredis, which is not ours: bulk strings are bytes, errors
 
 from __future__ import annotations
 
+import os
 import socket
 from types import TracebackType
 from typing import Any, Self
 
 import hiredis
 
-PATIENCE = 10.0
+PATIENCE = float(os.environ.get("EZRA_TEST_PATIENCE", "10"))
 """Seconds after which a reply that does not come fails the test."""
 
 Word = str | bytes | int
