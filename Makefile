@@ -8,11 +8,6 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help run test check coverage bench bench-quick clients tools fuzz soak mutants docs clean \
         test-freethreaded ready-to-run ready-to-test ready-to-fuzz ready-to-check
-.PHONY: help run test check coverage bench bench-quick clients tools fuzz mutants docs clean \
-        ready-to-run ready-to-test ready-to-fuzz ready-to-check
-.PHONY: help run test check coverage bench bench-quick clients tools docs clean \
-        test-freethreaded \
-        ready-to-run ready-to-test ready-to-check
 
 VENV := .venv/bin/python
 ARGS ?=
@@ -71,8 +66,10 @@ fuzz: ready-to-fuzz  ## a fuzzer guided by coverage; ARGS="--seconds 60 --target
 
 soak: ready-to-test  ## every campaign of faults, load and attack for two minutes, and one table
 	@$(VENV) -m tests.faults $(ARGS)
+
 mutants: ready-to-test  ## break a copy of EZRA in every way of tests/mutants; the suite must notice
 	@$(VENV) -m tests.mutants $(ARGS)
+
 test-freethreaded: ready-to-run  ## the suite on a CPython without the GIL, built the first time
 	@$(VENV) -m scripts.free_threaded $(ARGS)
 

@@ -30,9 +30,9 @@ from tests.faults import (
     network,
     ordering,
     power_loss,
+    races,
+    soup,
 )
-from tests.faults import fuzzing, soup
-from tests.faults import races
 from tests.faults.tally import Tally
 
 Campaign = Callable[[float], Tally]

@@ -23,10 +23,14 @@ from ezra.sansio.model import SECOND, NewTask
 from ezra.sansio.queue.looks import Length
 from ezra.sansio.queue.operations import CreateQueue, Push
 from ezra.sansio.session import ServerIdentity, Session
+from ezra.threaded.budget import Account, Budget
 from ezra.threaded.clients import Clients
+from ezra.threaded.clock import Clock
+from ezra.threaded.deadlines import Deadlines
 from ezra.threaded.dispatcher import Dispatcher
 from ezra.threaded.engine import Engine, Submission
 from ezra.threaded.handler import Handler
+from ezra.threaded.link import Link
 from ezra.threaded.memory_engine import MemoryEngine
 from ezra.threaded.server import Server
 from ezra.threaded.sqlite.database import DATABASE_FILE
@@ -168,12 +172,13 @@ class Peer:
             received, self._inbox = self._inbox, b""
             return received
 
-    def sendall(self, data: bytes) -> None:
+    def send(self, data: bytes) -> int:
         """Hand data to the client."""
         with self.changed:
             if self.state != ESTABLISHED:
                 raise BrokenPipeError
             self.sent += data
+            return len(data)
 
     def shutdown(self, how: int) -> None:
         """End this side, or the receiving of it; the client then ends its own."""
@@ -191,11 +196,25 @@ class Peer:
         """Tell the connection's state, as TCP_INFO does."""
         return bytes([self.state])
 
-    def setsockopt(self, *_: object) -> None:
+    def settimeout(self, _: float | None) -> None:
         """Do nothing."""
 
-    def settimeout(self, _: float) -> None:
-        """Do nothing."""
+    def gettimeout(self) -> None:
+        """Say that there is none."""
+
+
+class PeerLink(Link):
+    """The link to such a peer, which is shut as it can be."""
+
+    def __init__(self, peer: Peer, clock: Clock) -> None:
+        super().__init__(cast(socket.socket, peer), Deadlines(), clock)
+
+    def open(self) -> None:
+        """Be open."""
+
+    def shut(self, how: int) -> None:
+        """Shut the peer."""
+        self.peer.shutdown(how)
 
 
 class PeerWatcher:
@@ -253,12 +272,12 @@ def blocked(scheduler: Scheduler, engine: Engine, clock: FakeClock) -> None:
     blind = scheduler.number(2) == 1
     peer, watcher = Peer(scheduler), PeerWatcher(scheduler, blind=blind)
     handler = Handler(
-        cast(socket.socket, peer),
+        PeerLink(peer, clock),
         session := Session(1, ServerIdentity("0")),
         Connection(session),
         Dispatcher(engine, clock, FakeHost()),
         cast(Watcher, watcher),
-        clock,
+        Account(Budget(2**30, 2**20)),
     )
     with scheduler.alone():
         engine.execute([CreateQueue("q", "g")])

@@ -13,14 +13,17 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ezra.sansio.errors import EngineError, OutcomeUnknown
 from ezra.sansio.model import FOREVER, SECOND, Address, Claimed, Defaults, Delivery, NewTask, Status
 from ezra.sansio.queue.operations import Ack, Claim, Operation, Outcome, Push
 from ezra.threaded.engine import Submission
 from ezra.threaded.memory_engine import MemoryEngine
+from ezra.threaded.sqlite.checkpoints import Checkpoints
 from ezra.threaded.sqlite.commit import Committer
 from ezra.threaded.sqlite.schema import upgrade
+from ezra.threaded.sqlite.space import FreeSpace
 from ezra.threaded.sqlite.writer import Writer
 from tests.faults.scheduler import Scheduler
 from tests.property.fake_clock import FakeClock
@@ -76,7 +79,14 @@ class OnSqlite(World):
         self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         _template().backup(self.connection)
         self.faulty = Faulty(self.connection)
-        self.writer = Writer(self.faulty, DEFAULTS, self.clock)  # type: ignore[arg-type]  # stands in
+        nowhere = Path("a database in memory")
+        self.writer = Writer(
+            self.faulty,  # type: ignore[arg-type]  # stands in
+            DEFAULTS,
+            self.clock,
+            FreeSpace(nowhere, 0),
+            Checkpoints(nowhere),
+        )
         self.committer = self.committer_class(self.writer, self.clock, self.failures.append)
 
     def submit(self, operations: Sequence[Operation]) -> Submission:

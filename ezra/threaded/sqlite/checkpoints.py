@@ -112,9 +112,14 @@ class Checkpoints:
             self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         return self._file
 
+    def _size(self) -> int:
+        """Return the bytes of the log's file; 0 where there is none, as of a database in memory."""
+        file = self._open()
+        return 0 if file is None else os.fstat(file).st_size
+
     def _watch_length(self, connection: sqlite3.Connection, *, complete: bool) -> None:
         """Tell a person, once, that the log is too long; make it short when that is over."""
-        size = self._path.stat().st_size
+        size = self._size()
         if size <= TOO_LONG:
             return
         if complete:
@@ -122,7 +127,7 @@ class Checkpoints:
             connection.execute("PRAGMA busy_timeout = 0").fetchall()
             connection.execute(statements.CHECKPOINT).fetchall()
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}").fetchall()
-            self._warned = self._warned and self._path.stat().st_size > TOO_LONG
+            self._warned = self._warned and self._size() > TOO_LONG
         elif not self._warned:
             self._warned = True
             log.warning(
