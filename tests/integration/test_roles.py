@@ -162,7 +162,7 @@ OF_THE_PAGE = {
     "EZRA_PUSH_PASSWORD": "the push password",
     "EZRA_WORK_PASSWORD": "the work password",
 }
-TO_ITS_END: Any = {"env": environment(), "check": True, "timeout": PATIENCE}
+TO_ITS_END: Any = {"env": environment(), "timeout": PATIENCE}
 
 
 def test_what_the_page_shows_for_redis_py_runs(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_what_the_page_shows_for_redis_cli_runs(tmp_path: Path) -> None:
     with ServerProcess(":memory:", variables=OF_THE_PAGE) as server:
         script = script.replace("/etc/ezra", str(tmp_path)).replace("42002", str(server.address[1]))
         line = ["/bin/bash", "-euc", script]
-        done = subprocess.run(line, capture_output=True, text=True, **TO_ITS_END)  # noqa: PLW1510
+        done = subprocess.run(line, check=True, capture_output=True, text=True, **TO_ITS_END)
     pushed, *claimed, killed = done.stdout.split("\n")[:-1]
     assert pushed in claimed
     assert "to: alice@example.org" in claimed

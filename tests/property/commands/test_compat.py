@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from ezra.sansio.commands import ClientPause, LatencyGraph, Watch
-from tests.property.wire import reply
+from ezra.sansio.access import Role
+from ezra.sansio.commands import (
+    AclList,
+    AclUsers,
+    AclWhoAmI,
+    ClientPause,
+    LatencyGraph,
+    Watch,
+)
+from tests.property.wire import PASSWORDS, reply, session
 
 REPLIES = {
     "SLOWLOG LEN": ":0",
@@ -74,3 +82,19 @@ def test_who_is_always_refused_has_no_reply() -> None:
     for command in (Watch(), ClientPause(), LatencyGraph("x")):
         with pytest.raises(AssertionError, match="is always answered with an error"):
             command.reply(None, 2)
+
+
+def test_who_can_log_in_and_what_for() -> None:
+    """The owner is shown each user's rights, and of no password so much as a digest."""
+    own = session(access=PASSWORDS)
+    own.role = Role.DEFAULT
+    assert AclUsers().answer(own) == (Role.DEFAULT, Role.PUSH, Role.WORK)
+    assert AclUsers().reply(AclUsers().answer(own), 2) == (b"default", b"push", b"work")
+    default, push, work = AclList().answer(own)
+    assert default == "user default on ~* &* +@all"
+    assert push.startswith("user push on ~* &* -@all +acl|whoami +auth ")
+    assert {"+xadd", "+client|id"} <= set(push.split())
+    assert set(push.split()).isdisjoint({"+xreadgroup", "+@all"})
+    assert set(work.split()) - set(push.split()) >= {"+xreadgroup", "+ezra.queue|get"}
+    own.role = Role.WORK
+    assert AclWhoAmI().reply(AclWhoAmI().answer(own), 2) == b"work"
