@@ -21,8 +21,8 @@ from ezra.sansio.model import Claimed, Delivery, Taken
 VARIABLE = "EZRA_FAILPOINTS"
 
 POINTS: Mapping[str, str] = {
-    "before_commit": "a batch is written, and COMMIT comes next",
-    "after_commit": "COMMIT has returned, and nobody has been answered yet",
+    "before_commit": "a batch of commands is written, and COMMIT comes next",
+    "after_commit": "its COMMIT has returned, and nobody has been answered yet",
     "after_claim": "tasks are claimed on disk, and the reply that hands them out comes next",
     "before_checkpoint": "the write-ahead log is to be brought into the database next",
 }
