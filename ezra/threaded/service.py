@@ -30,6 +30,7 @@ from ezra.threaded.process import fit_files, one_core, warn_of_limits
 from ezra.threaded.server import Server, is_loopback, needs_protection, show_address
 from ezra.threaded.settings import MEMORY, Settings
 from ezra.threaded.sqlite.engine import SqliteEngine
+from ezra.threaded.sqlite.schema import library_warning
 from ezra.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,9 @@ def serve(settings: Settings) -> int:
         ):
             server = Server(settings, engine, clock)
             warn_of_strangers(settings, server.address)
+            warning = library_warning()
+            if warning and isinstance(engine, SqliteEngine):
+                log.warning("%s", warning)
             reason = serve_until(reasons, server, describe(settings, engine))
     except EzraError as error:
         log.critical("%s", error)

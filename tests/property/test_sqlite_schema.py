@@ -129,6 +129,32 @@ def test_an_old_library_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not (tmp_path / DATABASE_FILE).exists()
 
 
+@pytest.mark.parametrize(
+    ("version", "warned"),
+    [
+        ((3, 40, 1), True),
+        ((3, 44, 5), True),
+        ((3, 44, 6), False),
+        ((3, 45, 0), True),
+        ((3, 50, 6), True),
+        ((3, 50, 7), False),
+        ((3, 51, 0), True),
+        ((3, 51, 2), True),
+        ((3, 51, 3), False),
+        ((3, 52, 0), False),
+        ((4, 0, 0), False),
+    ],
+)
+def test_a_library_that_can_damage_a_database_is_named(
+    version: tuple[int, int, int], warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line that says what is safe and what is not."""
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+    warning = schema.library_warning()
+    assert (warning is not None) == warned
+    assert warning is None or ("reading is safe" in warning and "\n" not in warning)
+
+
 def test_upgrades_are_all_made_or_none() -> None:
     """A step that fails takes those before it back; a good one leaves the version's number."""
     connection = sqlite3.connect(":memory:", isolation_level=None)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ezra.sansio.errors import StartError
-from ezra.threaded.sqlite import keeping, probe
+from ezra.threaded.sqlite import keeping, pool, probe
 from ezra.threaded.sqlite.database import DATABASE_FILE, open_database
 from ezra.threaded.sqlite.pool import Synchronous
 from ezra.threaded.sqlite.probe import companion
@@ -249,9 +249,12 @@ def test_a_torn_transaction_is_said_and_kept(
     assert copy.name in caplog.text
 
 
-def test_a_torn_transaction_must_be_gone_before_another_is_written(crashed: Path) -> None:
+def test_a_torn_transaction_must_be_gone_before_another_is_written(
+    crashed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else, after the next power loss, what is left of it would look like damage."""
     tear(crashed)
+    monkeypatch.setitem(pool._WRITER, "busy_timeout", 1)
     with by_hand(crashed) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM tasks").fetchall()

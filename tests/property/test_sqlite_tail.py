@@ -54,15 +54,16 @@ def test_a_log_that_is_whole_is_clean(crashed: Crashed) -> None:
 def test_a_log_cut_off_anywhere_is_never_refused(crashed: Crashed) -> None:
     """What was committed before the cut is there; of the header, a part is as good as nothing."""
     whole = crashed.logs[-1]
-    around = {end + more for end in crashed.ends for more in (-1, 0, 1, 24)}
-    for size in sorted(around | set(range(0, len(whole), 211)) | {0, 31, 32, 33}):
+    around = {end + more for end in crashed.ends for more in (-1, 0, 24)}
+    step = len(whole) // 40 + 1
+    for size in sorted(around | set(range(0, len(whole), step)) | {0, 31, 32, 33}):
         findings, commits = crashed.look(whole[:size])
         assert findings.tail is Tail.CLEAN
         assert commits == sum(end <= size for end in crashed.ends[1:])
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_torn_transaction_is_never_refused(crashed: Crashed, data: st.DataObject) -> None:
     """Any sectors of the last write may be on disk, any not, and the file be of any length.
 
@@ -95,7 +96,7 @@ def test_what_a_torn_transaction_leaves_is_no_damage_later(
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_answered_commit_vanishes_without_a_word(crashed: Crashed, data: st.DataObject) -> None:
     """Whatever byte of the log is another one."""
     whole = crashed.logs[-1]
@@ -111,7 +112,7 @@ def test_no_answered_commit_vanishes_without_a_word(crashed: Crashed, data: st.D
 def test_no_bit_of_a_frame_s_header_flips_without_a_word(crashed: Crashed) -> None:
     """Exhaustive where it is most delicate: page, commit mark, salts and sums of every frame."""
     frames = list(frames_of(crashed))
-    for start, *_ in frames[-5:]:
+    for start, *_ in frames[-4:]:
         for at in range(start, start + 24):
             check_flip(crashed, frames, at, crashed.logs[-1][at] or 1 << (at % 8))
 

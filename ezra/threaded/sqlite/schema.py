@@ -28,6 +28,13 @@ APPLICATION_ID = 0x455A5241
 OLDEST_SQLITE = (3, 37, 0)
 """The first version that knows STRICT tables."""
 
+_WAL_RESET_CORRECTED = (
+    ((3, 44, 6), (3, 45, 0)),
+    ((3, 50, 7), (3, 51, 0)),
+    ((3, 51, 3), None),
+)
+"""From which version on, and up to which, SQLite is without that bug."""
+
 UPGRADES: tuple[tuple[str, ...], ...] = (
     schema_step_1.STATEMENTS,
     schema_step_2.STATEMENTS,
@@ -44,6 +51,26 @@ def check_library() -> None:
             f"SQLite {sqlite3.sqlite_version} is too old: EZRA needs {oldest} or newer; "
             "use a Python that brings one"
         )
+
+
+def library_warning() -> str | None:
+    """Return what a person should know of the SQLite that Python came with; None for nothing.
+
+    Versions 3.7.0 to 3.51.2 can damage a database when one connection checkpoints while another
+    commits (https://sqlite.org/wal.html#walresetbug). Two older lines have the correction, too.
+    """
+    version = sqlite3.sqlite_version_info
+    corrected = any(
+        oldest <= version and (following is None or version < following)
+        for oldest, following in _WAL_RESET_CORRECTED
+    )
+    if corrected:
+        return None
+    return (
+        f"SQLite {sqlite3.sqlite_version} has the WAL-reset bug: this server alone is safe, one "
+        "connection of it makes all writes and checkpoints; a second program that writes to "
+        "ezra.db, or checkpoints it, while the server runs could damage it; reading is safe"
+    )
 
 
 def check_identity(application_id: int, version: int, path: object) -> None:
