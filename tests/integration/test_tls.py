@@ -146,6 +146,18 @@ def test_a_killed_client_hears_nothing_in_plain_text(
         until(lambda: secure.server.clients == 1, "both threads to end")
 
 
+def test_at_a_shutdown_a_blocked_worker_is_answered_in_tls(
+    secure: LocalServer, made: Certificates
+) -> None:
+    """Another thread wakes its thread, which then still has something to say."""
+    with SecureClient(secure.address, made.context()) as worker:
+        worker.send_pop("q")
+        secure.until_blocked(1)
+        secure.stop()
+        assert worker.popped() is None
+        assert worker.is_closed()
+
+
 def read_to_end(peer: socket.socket) -> bytes:
     """Return what comes until the server closes."""
     found = b""
