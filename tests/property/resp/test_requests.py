@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from ezra.sansio.errors import RemoteProtocolError, Text
 from ezra.sansio.resp import Decoder, Limits, Oversized, RequestDecoder, SimpleError, encode
+from ezra.sansio.resp.buffer import NEED_DATA
 from ezra.sansio.resp.limits import DEFAULT_LIMITS
-from ezra.sansio.resp.requests import _SHORT
+from ezra.sansio.resp.requests import _SHORT, WORD_COST
 from tests.property.resp.cases import garbage
 from tests.property.resp.delivery import (
     SMALL,
@@ -292,6 +293,27 @@ def test_nothing_of_what_is_too_large_is_held() -> None:
     )
     assert (decoder._words, len(decoder._buffer)) == ([], 0)
     assert decode(decoder, [b"$1\r\nb\r\n"]) == [Oversized(2000, 1024)]
+
+
+@given(requests, cuts)
+def test_what_is_held_is_what_has_arrived(sent: list[list[bytes]], points: list[int]) -> None:
+    """Of an unfinished request, each word with its cost; of what was read, nothing."""
+    decoder = RequestDecoder()
+    arrived = 0
+    for piece in cut(b"".join(array(*words) for words in sent), points):
+        decoder.receive_data(piece)
+        arrived += len(piece)
+        while decoder.next_request() is not NEED_DATA:
+            pass
+        assert 0 <= decoder.held <= arrived + WORD_COST * len(decoder._words)
+    assert decoder.held == 0
+
+
+def test_an_announced_length_is_not_held() -> None:
+    decoder = RequestDecoder()
+    decoder.receive_data(b"*3\r\n$4\r\nECHO\r\n$1000000\r\n" + bytes(2000))
+    assert decoder.next_request() is NEED_DATA
+    assert 2004 + WORD_COST <= decoder.held < 2100 + WORD_COST
 
 
 def test_what_is_skipped_must_be_well_formed_too() -> None:
