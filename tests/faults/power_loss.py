@@ -239,10 +239,10 @@ def campaign(seconds: float) -> Tally:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         seed += 1
-        findings = _survey_new(FULL, seed, 2_000)
+        findings = _survey_new(FULL, seed, 300)
         check_full(findings)
         total += findings.states
-    normal, off = _survey_new(NORMAL, seed, 1_000), _survey_new(OFF, seed, 1_000)
+    normal, off = _survey_new(NORMAL, seed, 200), _survey_new(OFF, seed, 200)
     check_normal(normal)
     check_off(off)
     controls = (

@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults import file_systems
 
-CYCLES = 3
+CYCLES = 2
 
 
 def needs(kind: str) -> pytest.MarkDecorator:
@@ -26,7 +26,11 @@ def needs(kind: str) -> pytest.MarkDecorator:
 )
 def test_what_was_answered_survives_a_power_loss(tmp_path: Path, kind: str) -> None:
     """Again and again, in the middle of a load, in the same directory."""
-    image = tmp_path / "image"
-    file_systems.make(image, kind, file_systems.SIZES[kind])
-    losses = file_systems.power_losses(image, CYCLES)
+    losses = file_systems.power_losses(file_systems.Image(tmp_path, kind), CYCLES)
     assert losses.operations >= CYCLES * file_systems.UNDER_LOAD
+
+
+@needs("ext4")
+def test_without_an_fsync_for_each_commit_commits_are_lost(tmp_path: Path) -> None:
+    """The control: `synchronous` NORMAL loses what it has answered, and the file stays sound."""
+    assert file_systems.losses_without_sync(file_systems.Image(tmp_path, "ext4"), 2).losing
