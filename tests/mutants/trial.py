@@ -41,8 +41,8 @@ SELECTION = 600
 WHOLE = 1800
 """Seconds for the named tests, and for all of them."""
 
-_RED = re.compile(r"^(?:FAILED|ERROR) (\S+::\S+)", re.MULTILINE)
-_HANGING = re.compile(r"^(tests/\S+::\S+)|in (test_\w+)$", re.MULTILINE)
+_RED = re.compile(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", re.MULTILINE)
+_HANGING = re.compile(r'/(tests/\S+\.py)", line \d+, in (test_\w+)$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,8 @@ def red(tree: Path, tests: Sequence[str], patience: float) -> str | None:
         AssertionError: they could not even be collected.
     """
     options = ("-x", "-q", "--no-header", f"--timeout={EACH_TEST}", f"--ignore={ABOUT_MUTANTS}")
-    line = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, *tests]
+    plugins = ("-p", "no:cacheprovider", "-p", "tests.mutants.unshrunk")
+    line = [sys.executable, "-m", "pytest", *plugins, *options, *tests]
     process = subprocess.Popen(
         line,
         cwd=tree,
@@ -121,8 +122,8 @@ def _first_red(told: str) -> str:
     if found:
         return found[1]
     assert "Timeout" in told, f"no test was run:\n{told[-3000:]}"
-    names = [a or b for a, b in _HANGING.findall(told)]
-    return f"{names[-1] if names else 'a test'} hung"
+    names = ["::".join(found) for found in _HANGING.findall(told)]
+    return f"{names[0] if names else 'a test'} hung"
 
 
 def attempt(mutant: Mutant, tree: Path, *, whole: bool) -> Verdict:
