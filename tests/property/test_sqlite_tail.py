@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from ezra.threaded.sqlite.inspection import Damage, inspect_wal_header, read_header
 from ezra.threaded.sqlite.tail import Tail
 from ezra.threaded.sqlite.wal import open_wal
-from tests.property.wal_worlds import Crashed, History, recovered, torn
+from tests.property.wal_worlds import SECTOR, Crashed, History, recovered, torn
 
 SIZES = (0, 1500, 100, 0, 2500, 40)
 
@@ -93,6 +94,23 @@ def test_what_a_torn_transaction_leaves_is_no_damage_later(
     findings, commits = crashed.look(torn(before, after, data.draw(choices), len(after)))
     assert findings.tail in (Tail.CLEAN, Tail.TORN)
     assert commits >= 3
+
+
+def test_a_commit_mark_may_be_older_than_the_salts_behind_it(tmp_path: Path) -> None:
+    """Where a sector ends between the two, and the page before that one is what it was before."""
+    history = History(tmp_path)
+    history.commit()
+    history.commit(40_000, "zeroblob")
+    history.close()
+    crashed = Crashed(tmp_path, history.path.read_bytes(), history.logs, history.ends)
+    (at,) = (at for at, marked, sure in frames_of(crashed) if not marked and not sure)
+    log = bytearray(crashed.logs[-1])
+    assert at > crashed.ends[1]
+    assert (at + 8) % SECTOR == 0
+    assert not any(log[at + 8 - SECTOR : at])
+    log[at : at + 8] = (7).to_bytes(4, "big") * 2
+    findings, commits = crashed.look(bytes(log))
+    assert (findings.tail, commits) == (Tail.TORN, 1)
 
 
 @given(st.data())

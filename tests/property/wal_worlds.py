@@ -56,12 +56,12 @@ class History:
         frames = frames_read(self._connection, self.path)
         return HEADER_SIZE + frames * (FRAME_HEADER_SIZE + self.page_size)
 
-    def commit(self, size: int = 0) -> None:
+    def commit(self, size: int = 0, content: str = "randomblob") -> None:
         """Commit a transaction that writes about so many bytes beside its mark."""
         n = len(self.logs)
         self._connection.execute("BEGIN")
         self._connection.execute("INSERT INTO commits VALUES (?, x'')", (n,))
-        self._connection.execute("INSERT INTO pages (filler) VALUES (randomblob(?))", (size,))
+        self._connection.execute(f"INSERT INTO pages (filler) VALUES ({content}(?))", (size,))
         self._connection.execute("COMMIT")
         self.logs.append(self.log)
         self.ends.append(self.end)
