@@ -33,6 +33,7 @@ from tests.faults import (
     races,
     soup,
 )
+from tests.faults import bit_rot
 from tests.faults.tally import Tally
 
 Campaign = Callable[[float], Tally]
@@ -55,6 +56,7 @@ CAMPAIGNS: Mapping[str, Campaign] = {
     "soak tests": long_tests.soak_tests,
     "soup of commands": soup.campaign,
     "thread races": races.campaign,
+    "a log that rots": bit_rot.campaign,
 }
 """By the name that the table shows."""
 
