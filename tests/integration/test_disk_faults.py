@@ -23,8 +23,8 @@ ROUNDS = 4
 
 @pytest.mark.skipif(bool(io_errors.missing()), reason=io_errors.missing())
 def test_any_access_to_the_disk_may_fail() -> None:
-    """Every 23rd write, every 5th fsync …, until none is left; `make soak` has all of them."""
-    report = io_errors.loop(seconds=60, short=True)
+    """Every 23rd write, every 7th fsync …, until none is left; `make soak` has all of them."""
+    report = io_errors.loop(short=True)
     assert all(report.reached.values()), report
     total = report.total
     assert total.reached > 150
