@@ -34,7 +34,7 @@ def check(
     records = list(history)
     claims = [record for record in records if isinstance(record, Claim)]
     unseen = stories.Unseen(claims, rules.aftermath)
-    book = stories.Book(records, remnants)
+    book = stories.Book(records, remnants, rules)
     return [
         *book.misfits,
         *stories.judge(book, unseen, rules),

@@ -16,7 +16,7 @@ from tests.faults.tally import Tally
 from tests.property.test_agreement import Agreement
 
 AT_A_TIME = settings(
-    max_examples=20,
+    max_examples=4,
     stateful_step_count=50,
     deadline=None,
     database=None,  # a new history each time; what fails is printed and can be replayed

@@ -60,7 +60,7 @@ def judge_turns(book: Book, claims: Iterable[Claim], unseen: Unseen) -> Iterator
 def _wait(story: Story, unseen: Unseen) -> Wait | None:
     """Return when the task certainly waited for its first delivery, if that is known."""
     origin = story.origin
-    if origin.answered is None or origin.first.delay:
+    if origin.answered is None or origin.first.delay or origin.id != story.id:
         return None
     rank = _rank(story.id, origin)
     if story.deliveries:

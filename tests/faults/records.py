@@ -151,5 +151,5 @@ class Rules:
     drained: bool = True
     """Whether at the end everything was to be done or dead."""
     steady: bool = True
-    """Whether the wall clock stood still between an end of the server and its next start; otherwise
-    delays are not judged."""
+    """Whether the wall clock ran on evenly between an end of the server and its next start. Where
+    it did not, delays are not judged, and a push that is repeated may make a second task."""

@@ -75,7 +75,9 @@ class Story:
 class Book:
     """The records, dealt out by task."""
 
-    def __init__(self, records: Sequence[Record], remnants: Iterable[Remnant] | None) -> None:
+    def __init__(
+        self, records: Sequence[Record], remnants: Iterable[Remnant] | None, rules: Rules
+    ) -> None:
         self.misfits: list[Violation] = []
         """What does not belong to any story, or contradicts its own."""
         self.origins: dict[str, Origin] = {}
@@ -83,6 +85,8 @@ class Book:
         self.complete = remnants is not None
         """Whether somebody looked at the end."""
         self.restarts = sorted(one.begun for one in records if isinstance(one, Restart))
+        # A clock that was set on has let what was remembered of pushes run out.
+        self._forgetful = not rules.steady and bool(self.restarts)
         for record in records:
             if isinstance(record, Push):
                 self._add_push(record)
@@ -141,10 +145,10 @@ class Book:
         elif story.origin is not origin:
             self._misfit(Fault.ID_REUSED, f"{story} is {key}, too")
             return None
-        if origin.id not in (None, number):
+        if origin.id not in (None, number) and not self._forgetful:
             self._misfit(Fault.PHANTOM, f"{story} was pushed once and is there twice")
             return None
-        origin.id = number
+        origin.id = origin.id or number
         return story
 
     def _misfit(self, fault: Fault, what: str) -> None:
