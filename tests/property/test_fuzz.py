@@ -176,13 +176,13 @@ def test_the_soup_is_made_of_every_command() -> None:
     chance = Random(7)
     cook = Cook(chance)
     names, refused = Counter[str](), 0
-    for _ in range(4_000):
+    while names.total() < 2_000 or (set(names) != set(TABLE) and names.total() < 50_000):
         try:
             names[parse(cook.request()).SPEC.name] += 1
         except CommandError:
             refused += 1
     assert set(names) == set(TABLE)
-    assert 400 < refused < 2_000
+    assert 0.1 < refused / names.total() < 1
 
 
 def test_the_soup_of_a_harmless_cook_disturbs_nobody_by_right() -> None:
