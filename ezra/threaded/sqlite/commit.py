@@ -200,7 +200,7 @@ class Committer:
         try:
             done, error = self._write(batch)
         finally:
-            self.lock.acquire()
+            interrupted = self._take_lock_again()
             self._leading = False
             try:
                 self._publish(batch, done, error)
@@ -209,6 +209,22 @@ class Committer:
                 error = self._give_up_on(batch, surprise)
             if isinstance(error, OutcomeUnknown):
                 self._report(error)
+        if interrupted is not None:
+            raise interrupted
+
+    def _take_lock_again(self) -> BaseException | None:
+        """Take the lock, whatever comes meanwhile; return that, such as Ctrl-C, to be raised later.
+
+        Who leads must say that it has ended, or nobody would ever lead again.
+        """
+        interrupted: BaseException | None = None
+        while True:
+            try:
+                self.lock.acquire()
+            except BaseException as error:
+                interrupted = error
+            else:
+                return interrupted
 
     def _gather(self) -> list[GroupSubmission]:
         """Take everything that was submitted. Needs the lock, and may let go of it for a moment."""
@@ -338,7 +354,9 @@ class Committer:
         try:
             failed(error)
         finally:
-            self.lock.acquire()
+            interrupted = self._take_lock_again()
+        if interrupted is not None:
+            raise interrupted
 
     def _check_locked(self) -> None:
         if not self.lock.locked():
