@@ -164,9 +164,16 @@ class SteppedLock:
         return depth
 
     def take_back(self, depth: int) -> None:
-        """Take it again as often as before."""
+        """Take it again as often as before.
+
+        Not to be interrupted: Python's own `Condition.wait` would come back without its lock, which
+        nobody who calls it could mend.
+        """
+        me = self.scheduler.me
+        interrupted, me.interrupted = me.interrupted, False
         self.acquire()
         self._depth = depth
+        me.interrupted = interrupted
 
     def locked(self) -> bool:
         """Say whether somebody holds it."""
