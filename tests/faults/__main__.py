@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from tests.faults import (
+    bit_rot,
     clocks,
     crashes,
     file_systems,
@@ -33,7 +34,6 @@ from tests.faults import (
     races,
     soup,
 )
-from tests.faults import bit_rot
 from tests.faults.tally import Tally
 
 Campaign = Callable[[float], Tally]
