@@ -19,6 +19,8 @@ import pytest
 from ezra.options import OPTIONS, make_parser
 from ezra.sansio.commands.fields import DEDUP_OPTIONS
 from ezra.sansio.commands.fields import OPTIONS as TASK_OPTIONS
+from ezra.threaded import failpoints
+from tests.faults.__main__ import CAMPAIGNS
 from tests.integration.raw_client import PATIENCE, RawClient
 from tests.integration.server_process import ServerProcess, environment
 from tests.integration.waiting import until
@@ -26,6 +28,7 @@ from tests.integration.waiting import until
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
+RELIABILITY = ROOT / "docs" / "reliability.md"
 PAGES = [
     README,
     ROOT / "CONTRIBUTING.md",
@@ -40,6 +43,7 @@ QUOTED = re.compile(r"^<!-- quoted: .*?^<!-- end -->$", re.DOTALL | re.MULTILINE
 """What is quoted from a client's program, which runs as a whole in tests of its own."""
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 LINK = re.compile(r"\[[^\]]*\]\((?P<page>[^)#\s]*)(?:#(?P<heading>[^)\s]*))?\)")
+NAMED_TEST = re.compile(r"([a-z_/]+/)?test_[a-z_]+\.py(::test_\w+)?")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -255,6 +259,23 @@ def test_files_that_are_named_exist(page: Path) -> None:
             assert name in sources | newcomers, name
 
 
+def test_what_shows_a_promise_exists() -> None:
+    """Each test that the page about reliability names is there, and it names each campaign."""
+    shown = [span for span in spans(RELIABILITY) if NAMED_TEST.fullmatch(span)]
+    assert len(shown) > 40
+    assert [span for span in shown if not is_a_test(span)] == []
+    rows = [line for line in RELIABILITY.read_text().splitlines() if "campaign" in line]
+    named = {span for line in rows for span in SPAN.findall(line[line.index("campaign") :])}
+    assert {name for name in CAMPAIGNS if name != "soak tests"} - named == set()
+
+
+def is_a_test(span: str) -> bool:
+    """Tell whether there is such a test file and, if it is named, such a test in it."""
+    file, _, test = span.partition("::")
+    path = ROOT / (file if "/" in file else f"tests/integration/{file}")
+    return path.is_file() and (not test or f"def {test}(" in path.read_text())
+
+
 @each_page
 def test_make_targets_exist(page: Path) -> None:
     """Whatever a page has somebody make, the Makefile makes."""
@@ -270,7 +291,7 @@ def test_make_targets_exist(page: Path) -> None:
 def test_flags_and_variables_exist(page: Path) -> None:
     """Every EZRA_ variable, and every flag that stands by itself or after `python -m ezra`."""
     text = page.read_text()
-    variables = {option.variable for option in OPTIONS}
+    variables = {option.variable for option in OPTIONS} | {failpoints.VARIABLE}
     assert set(re.findall(r"\bEZRA_[A-Z_]+[A-Z]", text)) <= variables
     flags = set(make_parser()._option_string_actions)
     for span in spans(page):
