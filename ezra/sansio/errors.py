@@ -354,8 +354,8 @@ class Text:
     STORAGE_FULL = "ERR the disk is full: nothing was done; free some space and try again"
     LOW_ON_SPACE = (
         "ERR the disk is nearly full: {free} bytes are free where {least} have to be "
-        "(--min-free-bytes). Nothing was pushed, and nothing will be until there is space again; "
-        "claims and acks go on"
+        "(--min-free-bytes and the write-ahead log). Nothing was pushed, and nothing will be until "
+        "there is space again; claims and acks go on"
     )
     STORAGE_BUSY = (
         "ERR another program keeps the database locked: nothing was done; "

@@ -16,7 +16,6 @@ import os
 import queue
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -146,20 +145,26 @@ def describe(settings: Settings, engine: Engine) -> str:
 
 @contextmanager
 def ended_after(failed: threading.Event) -> Iterator[None]:
-    """From that event on, have the process end within `LAST_RESORT`, whatever it hangs in.
+    """From that event on, have this end within `LAST_RESORT`, or the process with it.
 
     A disk that fails may never answer again, and a server that hangs in it is restarted by nobody.
     The thread is there before it is needed: a process in trouble may not get another.
     """
+    over = threading.Event()
 
     def end() -> None:
         failed.wait()
-        time.sleep(LAST_RESORT)
+        if over.wait(LAST_RESORT):
+            return
         log.critical("the server hangs after its storage has failed: it is ended")
         os._exit(1)
 
     threading.Thread(target=end, name="ezra-last-resort", daemon=True).start()
-    yield
+    try:
+        yield
+    finally:
+        over.set()
+        failed.set()
 
 
 @contextmanager

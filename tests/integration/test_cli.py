@@ -50,6 +50,8 @@ VALID: list[tuple[str, str, str, object]] = [
     ("--tls-client-ca", "ca.pem", "tls_client_ca", Path("ca.pem")),
     ("--idle-timeout", "0.001", "idle_timeout", 1000),
     ("--idle-timeout", "300", "idle_timeout", 300 * SECOND),
+    ("--min-free-bytes", "0", "min_free_bytes", 0),
+    ("--min-free-bytes", "1024", "min_free_bytes", 1024),
 ]
 
 BESIDE = {
@@ -91,6 +93,8 @@ INVALID: list[tuple[str, str]] = [
     ("--tls-client-ca", ""),
     ("--idle-timeout", "0"),
     ("--idle-timeout", "never"),
+    ("--min-free-bytes", "64M"),
+    ("--min-free-bytes", "-1"),
 ]
 
 

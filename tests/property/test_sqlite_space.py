@@ -22,11 +22,21 @@ from ezra.sansio.queue.operations import (
     Push,
     Transact,
 )
+from ezra.threaded.sqlite import statements
 from ezra.threaded.sqlite.engine import SqliteEngine
 from ezra.threaded.sqlite.space import LOOK_EVERY, FreeSpace, free_bytes
 from tests.property.fake_clock import FakeClock
 from tests.property.operations import DEFAULTS
-from tests.property.sqlite_worlds import claimed, engine_in, length, number, one, push, take
+from tests.property.sqlite_worlds import (
+    claimed,
+    engine_in,
+    length,
+    make_faulty,
+    number,
+    one,
+    push,
+    take,
+)
 
 LEAST = 1_000
 Q = Address("q")
@@ -37,6 +47,7 @@ class Disk:
 
     def __init__(self) -> None:
         self.free = LEAST
+        self.log = 0
         self.looks = 0
         self.broken = False
 
@@ -65,7 +76,9 @@ def a_clock() -> FakeClock:
 def an_engine(tmp_path: Path, clock: FakeClock, disk: Disk) -> Iterator[SqliteEngine]:
     """Open an engine on that disk, and close it."""
     with engine_in(tmp_path, clock) as engine:
-        engine.space = engine._writer.space = FreeSpace(tmp_path, LEAST, disk.probe)
+        engine.space = engine._writer.space = FreeSpace(
+            tmp_path, LEAST, lambda: disk.log, disk.probe
+        )
         yield engine
 
 
@@ -166,6 +179,23 @@ def test_it_is_told_once_each_way(
     assert lines == [begins, ends, begins]
 
 
+def test_the_log_needs_room_of_its_own(engine: SqliteEngine, clock: FakeClock, disk: Disk) -> None:
+    """And is brought in as soon as pushes are refused, once, by whatever is committed next."""
+    seen: list[str] = []
+    make_faulty(engine).fails = seen.append
+    push(engine)
+    disk.log = 1
+    clock.advance(LOOK_EVERY)
+    for _ in range(3):
+        text = Text.LOW_ON_SPACE.format(free=LEAST, least=LEAST + 1)
+        assert str(one(engine, Push("q", NewTask()))) == text
+    assert seen.count(statements.BRING_IN) == 1
+    disk.free += 1
+    clock.advance(LOOK_EVERY)
+    push(engine)
+    assert seen.count(statements.BRING_IN) == 1
+
+
 def test_a_disk_is_looked_at_now_and_then(
     engine: SqliteEngine, clock: FakeClock, disk: Disk
 ) -> None:
@@ -186,7 +216,7 @@ def test_a_disk_is_looked_at_now_and_then(
 def test_without_a_limit_nobody_looks(tmp_path: Path, disk: Disk) -> None:
     """0 refuses nothing."""
     disk.free = 0
-    assert FreeSpace(tmp_path, 0, disk.probe).refusal(FOREVER) is None
+    assert FreeSpace(tmp_path, 0, lambda: 9, disk.probe).refusal(FOREVER) is None
     assert disk.looks == 0
 
 

@@ -84,13 +84,13 @@ class Checkpoints:
         except (sqlite3.Error, MemoryError) as error:
             raise faults.at_commit(error) from error
 
-    def run_if_due(self, connection: sqlite3.Connection) -> None:
-        """After a commit: bring the log in if it is time. A full disk only makes it longer.
+    def run_if_due(self, connection: sqlite3.Connection, *, at_once: bool) -> None:
+        """After a commit: bring the log in, if it is time. A full disk only makes it longer.
 
         Raises:
             OutcomeUnknown: the storage has failed.
         """
-        if not self.due():
+        if not (at_once or self.due()):
             return
         try:
             self.run(connection)
@@ -99,6 +99,11 @@ class Checkpoints:
             if not self._held_up:
                 log.warning("no room to bring %s into the database: it grows", self._path)
             self._held_up = True
+
+    def size(self) -> int:
+        """Return how many bytes the log's file has."""
+        file = self._open()
+        return 0 if file is None else os.fstat(file).st_size
 
     def close(self) -> None:
         """Let the file go."""
@@ -112,14 +117,9 @@ class Checkpoints:
             self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         return self._file
 
-    def _size(self) -> int:
-        """Return the bytes of the log's file; 0 where there is none, as of a database in memory."""
-        file = self._open()
-        return 0 if file is None else os.fstat(file).st_size
-
     def _watch_length(self, connection: sqlite3.Connection, *, complete: bool) -> None:
         """Tell a person, once, that the log is too long; make it short when that is over."""
-        size = self._size()
+        size = self.size()
         if size <= TOO_LONG:
             return
         if complete:
@@ -127,7 +127,7 @@ class Checkpoints:
             connection.execute("PRAGMA busy_timeout = 0").fetchall()
             connection.execute(statements.CHECKPOINT).fetchall()
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}").fetchall()
-            self._warned = self._warned and self._size() > TOO_LONG
+            self._warned = self._warned and self.size() > TOO_LONG
         elif not self._warned:
             self._warned = True
             log.warning(

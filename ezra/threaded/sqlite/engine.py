@@ -98,7 +98,8 @@ class SqliteEngine(Engine):
     ) -> None:
         self._clock = clock
         self._scheduler = scheduler
-        self.space = FreeSpace(data_dir, min_free_bytes)
+        self._checkpoints = Checkpoints(data_dir / DATABASE_FILE)
+        self.space = FreeSpace(data_dir, min_free_bytes, self._checkpoints.size)
         """How much the disk has left, and whether that is enough."""
         _make_directory(data_dir)
         self._lock = DirectoryLock(data_dir)
@@ -169,7 +170,7 @@ class SqliteEngine(Engine):
             self._committer.close()
             self._timer.join()
             self._readers.close()
-            self._writer.checkpoints.close()
+            self._checkpoints.close()
             try:
                 self._close_database()
             finally:
@@ -199,8 +200,7 @@ class SqliteEngine(Engine):
     def _open(self, path: Path, defaults: Defaults, synchronous: Synchronous, readers: int) -> None:
         connection, came_from = open_database(path, synchronous)
         try:
-            checkpoints = Checkpoints(path)
-            self._writer = Writer(connection, defaults, self._clock, self.space, checkpoints)
+            self._writer = Writer(connection, defaults, self._clock, self.space, self._checkpoints)
             self._readers = ReaderPool(path, readers)
             self._recover(came_from)
         except BaseException as error:

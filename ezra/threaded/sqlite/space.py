@@ -3,6 +3,10 @@
 A full disk stops acks, too: SQLite needs room to write down that a task is done. So pushes are
 refused while some is left, and workers go on and make more. Nobody has to do anything when there is
 space again: the next push sees it.
+
+To what has to be free comes as much as the write-ahead log is long. All of it may be new pages, for
+which the database has to grow when they are brought in, and until they are the log cannot begin
+anew. When pushes begin to be refused they are brought in at once, while there is room.
 """
 
 from __future__ import annotations
@@ -17,9 +21,9 @@ from ezra.sansio.model import SECOND
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY = SECOND // 10
-"""Microseconds between two looks at the disk: no disk takes in `--min-free-bytes` in that time, and
-no push ever waits for a look."""
+LOOK_EVERY = SECOND // 100
+"""Microseconds between two looks at the disk: too few to write much, and enough that looking costs
+nothing."""
 
 
 def free_bytes(directory: Path) -> int:
@@ -34,19 +38,26 @@ class FreeSpace:
     Args:
         directory: where the database is.
         least: bytes that have to be free for a push; 0 for none.
-        probe: tells how many are. It may raise OSError; nothing is changed then.
+        log_size: tells how long the write-ahead log is, in bytes.
+        probe: tells how many are free. It may raise OSError; nothing is changed then.
     """
 
     def __init__(
-        self, directory: Path, least: int, probe: Callable[[Path], int] = free_bytes
+        self,
+        directory: Path,
+        least: int,
+        log_size: Callable[[], int],
+        probe: Callable[[Path], int] = free_bytes,
     ) -> None:
         self.refusing = False
         """Whether pushes are refused, as far as is known."""
         self._directory = directory
         self._least = least
+        self._log_size = log_size
         self._probe = probe
         self._next_look = 0
         self._refusal: str | None = None
+        self._began = False
 
     def refusal(self, now: int) -> str | None:
         """Return the error that a push is answered at a moment; None when it is welcome."""
@@ -54,6 +65,11 @@ class FreeSpace:
             self._next_look = now + LOOK_EVERY
             self._look()
         return self._refusal
+
+    def began(self) -> bool:
+        """Say, once, that pushes have begun to be refused since this was asked last."""
+        began, self._began = self._began, False
+        return began
 
     def expect_change(self) -> None:
         """Have the next push look at the disk, whenever it comes."""
@@ -71,10 +87,12 @@ class FreeSpace:
             free = self._probe(self._directory)
         except OSError:
             return
-        short = free < self._least
-        self._refusal = Text.LOW_ON_SPACE.format(free=free, least=self._least) if short else None
+        least = self._least + self._log_size()
+        short = free < least
+        self._refusal = Text.LOW_ON_SPACE.format(free=free, least=least) if short else None
         if short and not self.refusing:
-            log.warning("pushes are refused: %d bytes are free, fewer than %d", free, self._least)
+            self._began = True
+            log.warning("pushes are refused: %d bytes are free, fewer than %d", free, least)
         elif self.refusing and not short:
             log.warning("pushes are accepted again: %d bytes are free", free)
         self.refusing = short

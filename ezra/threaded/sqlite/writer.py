@@ -89,7 +89,7 @@ class Writer:
             done = self._write(lines, swept=swept)
         except StorageFull:
             done = self._write_on_a_full_disk(lines, swept=swept)
-        self.checkpoints.run_if_due(self.connection)
+        self.checkpoints.run_if_due(self.connection, at_once=self.space.began())
         return done
 
     def _write_on_a_full_disk(self, lines: Lines, *, swept: bool) -> Transaction:
