@@ -63,7 +63,8 @@ def spoil(crashed: Crashed) -> Tally:
         change = random.choice((1 << random.randrange(8), random.randrange(1, 256), whole[at] or 1))
         check_flip(crashed, frames, at, change)
         last = random.randint(1, crashed.commits)
-        old, new = crashed.logs[last - 1 : last + 1]
+        old = random.choice((crashed.logs[last - 1], crashed.befores[last]))
+        new = crashed.logs[last]
         share = random.random()
         kept = [random.random() < share for _ in range(len(new) // 512 + 1)]
         size = random.choice((len(new), random.randint(len(old), max(len(old), len(new)))))

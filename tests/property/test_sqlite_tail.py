@@ -71,7 +71,8 @@ def test_a_torn_transaction_is_never_refused(crashed: Crashed, data: st.DataObje
     Those before it are all there. If it is the whole of it that is there, so is that.
     """
     last = data.draw(st.integers(1, crashed.commits))
-    old, new = crashed.logs[last - 1 : last + 1]
+    old = data.draw(st.sampled_from([crashed.logs[last - 1], crashed.befores[last]]))
+    new = crashed.logs[last]
     kept = data.draw(st.lists(st.booleans(), max_size=40))
     size = data.draw(st.integers(len(old), max(len(old), len(new))) | st.just(len(new)))
     findings, commits = crashed.look(torn(old, new, kept, size))
@@ -102,7 +103,9 @@ def test_a_commit_mark_may_be_older_than_the_salts_behind_it(tmp_path: Path) -> 
     history.commit()
     history.commit(40_000, "zeroblob")
     history.close()
-    crashed = Crashed(tmp_path, history.path.read_bytes(), history.logs, history.ends)
+    crashed = Crashed(
+        tmp_path, history.path.read_bytes(), history.logs, history.befores, history.ends
+    )
     (at,) = (at for at, marked, sure in frames_of(crashed) if not marked and not sure)
     log = bytearray(crashed.logs[-1])
     assert at > crashed.ends[1]

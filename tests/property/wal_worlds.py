@@ -27,6 +27,8 @@ class History:
     """The log as it was fsynced with each commit of its present run, the first being before any."""
     ends: list[int] = field(default_factory=list)
     """Where the last frame of each ends."""
+    befores: list[bytes] = field(default_factory=list)
+    """The log when each was begun: what was rolled back since the one before may be in it."""
 
     def __post_init__(self) -> None:
         self._connection = sqlite3.connect(self.path, isolation_level=None)
@@ -59,6 +61,7 @@ class History:
     def commit(self, size: int = 0, content: str = "randomblob") -> None:
         """Commit a transaction that writes about so many bytes beside its mark."""
         n = len(self.logs)
+        self.befores.append(self.log)
         self._connection.execute("BEGIN")
         self._connection.execute("INSERT INTO commits VALUES (?, x'')", (n,))
         self._connection.execute(f"INSERT INTO pages (filler) VALUES ({content}(?))", (size,))
@@ -74,7 +77,6 @@ class History:
             self._connection.execute("INSERT INTO pages (filler) VALUES (randomblob(?))", (size,))
         self._connection.execute("ROLLBACK")
         self._connection.execute("PRAGMA cache_size = 2000")
-        self.logs[-1] = self.log
 
     def restart(self) -> None:
         """Have the next commit begin at the front of the log; old frames stay behind it."""
@@ -87,10 +89,11 @@ class History:
         self._connection.execute("DROP TABLE begun")
         self.logs = [self.log]
         self.ends = [self.end]
+        self.befores = [b""]
 
     def crash(self, directory: Path) -> Crashed:
         """Return what there is on disk now, in another directory."""
-        return Crashed(directory, self.path.read_bytes(), self.logs, self.ends)
+        return Crashed(directory, self.path.read_bytes(), self.logs, self.befores, self.ends)
 
     def close(self) -> None:
         """End it."""
@@ -104,6 +107,7 @@ class Crashed:
     directory: Path
     database: bytes
     logs: list[bytes]
+    befores: list[bytes]
     ends: list[int]
 
     @property
