@@ -19,13 +19,20 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import hiredis
 
+from ezra.sansio.model import Defaults
+from ezra.threaded.sqlite.engine import SqliteEngine
+from ezra.threaded.sqlite.pool import Synchronous
 from tests.integration.raw_client import RawClient, Word
-from tests.integration.server_process import ServerProcess
+from tests.integration.server_process import ServerProcess, run
+from tests.property.fake_clock import FakeClock
+
+WATERMARK = "--min-free-bytes"
 
 Reply = Any
 """As `RawClient` returns it."""
@@ -178,6 +185,27 @@ class Books:
         yield from (f"there {n} times: {payload!r}" for payload, n in times.items() if n > 1)
         yield from (f"from nowhere: {payload!r}" for payload in times.keys() - self.asked)
         yield from (f"refused, and there: {payload!r}" for payload in times.keys() & self.refused)
+
+
+def start_once(directory: Path, synchronous: Synchronous = "full") -> None:
+    """Have EZRA start on what is in a directory, and stop again. Its clock is set back.
+
+    Raises:
+        StartError: it refuses to.
+    """
+    engine = SqliteEngine(directory, Defaults(), FakeClock(), synchronous=synchronous)
+    engine.close()
+
+
+@cache
+def has_watermark() -> bool:
+    """Say whether a server can be told how much of the disk it is to leave free."""
+    return WATERMARK in run("--help").stdout
+
+
+def no_watermark() -> list[str]:
+    """Return the arguments of a server that uses a disk to its end, however small that is."""
+    return [WATERMARK, "0"] if has_watermark() else []
 
 
 def balance(books: Books, database: Path) -> None:

@@ -22,14 +22,19 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ezra.sansio.model import Defaults
 from ezra.threaded.sqlite.database import DATABASE_FILE
-from tests.faults.altered import VARIABLE
-from tests.faults.books import Books, balance, integrity, stored, work
+from tests.faults.books import (
+    Books,
+    balance,
+    integrity,
+    no_watermark,
+    start_once,
+    stored,
+    work,
+)
 from tests.faults.tally import Tally
 from tests.integration.server_process import ServerProcess
 from tests.integration.waiting import until
-from tests.property.sqlite_worlds import engine_in
 
 SHUTDOWN = 0x8004587D
 """The ioctl, the same for ext4 and XFS."""
@@ -41,8 +46,8 @@ SIZES = {"ext4": 64 * MEBIBYTE, "xfs": 300 * MEBIBYTE}
 """By kind, how large a file system is made; XFS refuses smaller ones. The files are sparse."""
 
 CLIENTS = 8
-UNDER_LOAD = 150
-"""Commands that are answered before the power goes."""
+UNDER_LOAD = 100
+"""Pushes that are answered before the power goes."""
 
 PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 
@@ -191,10 +196,9 @@ def power_losses(image: Image, cycles: int) -> Losses:
     """Cut the power of a server under load again and again; its books have to balance each time."""
     books, losses = Books(), Losses()
     for number in range(cycles):
-        _work_until_power_is_cut(image, books, f"{number}", "")
+        _work_until_power_is_cut(image, books, f"{number}", "full")
         with image.mounted() as place:
-            with engine_in(place / "data", defaults=Defaults()):
-                pass
+            start_once(place / "data")
             balance(books, place / "data" / DATABASE_FILE)
         losses.cycles += 1
     losses.operations = books.operations
@@ -209,11 +213,10 @@ def losses_without_sync(image: Image, cycles: int) -> Losses:
     losses = Losses()
     for number in range(cycles):
         books = Books()
-        _work_until_power_is_cut(image, books, f"{number}", "synchronous=1")
+        _work_until_power_is_cut(image, books, f"{number}", "normal")
         with image.mounted() as place:
             data = place / "data"
-            with engine_in(data, defaults=Defaults()):
-                pass
+            start_once(data, "normal")
             assert integrity(data / DATABASE_FILE) == "ok"
             losses.losing += bool(books.lost(stored(data / DATABASE_FILE)))
             shutil.rmtree(data)
@@ -222,17 +225,18 @@ def losses_without_sync(image: Image, cycles: int) -> Losses:
     return losses
 
 
-def _work_until_power_is_cut(image: Image, books: Books, name: str, altered: str) -> None:
+def _work_until_power_is_cut(image: Image, books: Books, name: str, synchronous: str) -> None:
     books.new_server()
-    enough = books.operations + UNDER_LOAD
+    enough = len(books.pushed) + UNDER_LOAD
     with (
         image.mounted() as place,
         ServerProcess(
             place / "data",
             "--max-attempts",
             "1000",
-            module="tests.faults.altered",
-            variables={VARIABLE: altered},
+            "--synchronous",
+            synchronous,
+            *no_watermark(),
         ) as server,
     ):
         workers = [
@@ -241,7 +245,7 @@ def _work_until_power_is_cut(image: Image, books: Books, name: str, altered: str
         ]
         for worker in workers:
             worker.start()
-        until(lambda: books.operations >= enough, "the server to be under load")
+        until(lambda: len(books.pushed) >= enough, "the server to be under load")
         with standing_still(server.process.pid):
             cut_power(place)
         for worker in workers:

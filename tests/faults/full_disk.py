@@ -15,18 +15,17 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import hiredis
 
 from ezra.threaded.sqlite.database import DATABASE_FILE
-from tests.faults.books import Books, balance
+from tests.faults.books import WATERMARK, Books, balance, has_watermark, no_watermark
 from tests.faults.file_systems import MEBIBYTE, missing, mounted
 from tests.faults.tally import Tally
 from tests.integration.raw_client import RawClient
-from tests.integration.server_process import ServerProcess, run
+from tests.integration.server_process import ServerProcess
 from tests.integration.waiting import until
 
 SIZES = {"tmpfs": 8 * MEBIBYTE, "ext4": 10 * MEBIBYTE}
@@ -34,19 +33,6 @@ PAYLOAD = 32 * 1024
 LARGE = 64 * MEBIBYTE
 MOST_USED = 20 * MEBIBYTE
 """What the queue may take of the large one. The rest is enough for a whole WAL, twice."""
-
-WATERMARK = "--min-free-bytes"
-
-
-@cache
-def has_watermark() -> bool:
-    """Say whether the server can be told how much space it is to leave free."""
-    return WATERMARK in run("--help").stdout
-
-
-def no_watermark() -> list[str]:
-    """Return the arguments of a server that uses a disk to its end."""
-    return [WATERMARK, "0"] if has_watermark() else []
 
 
 class FillingUp:

@@ -15,18 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ezra.sansio.model import Defaults
 from ezra.threaded.sqlite.database import DATABASE_FILE
-from tests.faults.books import Books, balance, work, work_together
+from tests.faults.books import Books, balance, start_once, work, work_together
 from tests.faults.strace import injecting, missing
 from tests.faults.tally import Tally
 from tests.integration.server_process import ServerProcess
 from tests.integration.waiting import PATIENCE, until
-from tests.property.sqlite_worlds import engine_in
 
 CLIENTS = 8
-UNDER_LOAD = 200
-"""Commands that have been answered when the fault comes."""
+UNDER_LOAD = 100
+"""Pushes that have been answered when the fault comes."""
 
 ERRORS = (
     "fdatasync:error=EIO:when=1",
@@ -67,15 +65,14 @@ def live_error(folder: Path, fault: str) -> Books:
         ]
         for worker in workers:
             worker.start()
-        until(lambda: books.operations >= UNDER_LOAD, "the server to be under load")
+        until(lambda: len(books.pushed) >= UNDER_LOAD, "the server to be under load")
         with attached(server.process.pid, folder / "log", fault):
             assert server.ended() == 1, server.log
         for worker in workers:
             worker.join()
     assert books.unknown, "nobody was told that an outcome is unknown"
     assert any("CRITICAL" in line and "storage failed" in line for line in server.log), server.log
-    with engine_in(directory, defaults=Defaults()):
-        pass
+    start_once(directory)
     balance(books, directory / DATABASE_FILE)
     return books
 

@@ -16,12 +16,15 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ezra.sansio.model import SEQUENCE_BITS, Defaults
 from ezra.threaded.sqlite.database import DATABASE_FILE
+from ezra.threaded.sqlite.engine import SqliteEngine
+from ezra.threaded.sqlite.pool import Synchronous
 from tests.faults.altered import VARIABLE
 from tests.faults.books import Books, integrity, stored, work_together
 from tests.faults.disk import Contents, Disk, lay_out, quick_folder
@@ -38,7 +41,8 @@ from tests.faults.strace import (
 )
 from tests.faults.tally import Tally
 from tests.integration.server_process import ServerProcess
-from tests.property.sqlite_worlds import engine_in, push
+from tests.property.fake_clock import FakeClock
+from tests.property.sqlite_worlds import push
 
 CLIENTS = 4
 ROUNDS = 12
@@ -46,8 +50,6 @@ ROUNDS = 12
 CHECKPOINT_PAGES = 40
 
 OFTEN = f"checkpoint_pages={CHECKPOINT_PAGES}"
-FULL = OFTEN
-NORMAL = f"{OFTEN} synchronous=1"
 OFF = f"{OFTEN} synchronous=0"
 
 AGAIN = b"<pushed after the power came back>"
@@ -61,14 +63,17 @@ class Recording:
     calls: list[Call]
     """What they asked of the disk, in the order in which it was done."""
     exchanges: list[Exchange]
+    synchronous: Synchronous
+    """What they were told."""
 
 
-def record(folder: Path, altered: str) -> Recording:
+def record(folder: Path, altered: str = OFTEN, synchronous: Synchronous = "full") -> Recording:
     """Have two servers work, the first of which is killed; return what they did.
 
     Args:
         folder: where the data and the logs go.
         altered: what is changed in them, as `altered` reads it.
+        synchronous: as a person would set it.
     """
     directory = folder / "data"
     calls: list[Call] = []
@@ -77,6 +82,8 @@ def record(folder: Path, altered: str) -> Recording:
         log = folder / f"log-{number}"
         with ServerProcess(
             directory,
+            "--synchronous",
+            synchronous,
             under=recording(log),
             module="tests.faults.altered",
             variables={VARIABLE: altered},
@@ -90,7 +97,19 @@ def record(folder: Path, altered: str) -> Recording:
         log.unlink()
     disk_calls = [call for call in calls if call.name in DISK]
     assert all(call.ended < NEVER for call in disk_calls), "it was killed while it wrote"
-    return Recording(directory, sorted(disk_calls, key=lambda call: call.ended), exchanges(calls))
+    return Recording(
+        directory, sorted(disk_calls, key=lambda call: call.ended), exchanges(calls), synchronous
+    )
+
+
+def record_normal(folder: Path) -> Recording:
+    """Record servers that sync at checkpoints only, as one may ask EZRA to."""
+    return record(folder, synchronous="normal")
+
+
+def record_off(folder: Path) -> Recording:
+    """Record servers that never sync, which EZRA does not offer."""
+    return record(folder, OFF)
 
 
 def _later(calls: Sequence[Call], number: int) -> list[Call]:
@@ -120,6 +139,8 @@ class Crash:
     contents: Contents
     books: Books
     """What had been asked and answered. They go on: look at once."""
+    synchronous: Synchronous
+    """What EZRA starts with again."""
 
 
 def crashes(recorded: Recording, rng: random.Random, states: int) -> Iterator[Crash]:
@@ -136,7 +157,7 @@ def crashes(recorded: Recording, rng: random.Random, states: int) -> Iterator[Cr
             coming = next(waiting)
         disk.apply(call)
         for _ in range(chosen[number]):
-            yield Crash(_contents(disk, rng), books)
+            yield Crash(_contents(disk, rng), books, recorded.synchronous)
 
 
 def _contents(disk: Disk, rng: random.Random) -> Contents:
@@ -181,7 +202,9 @@ def examine(crash: Crash, directory: Path, findings: Findings) -> None:
     lay_out(crash.contents, directory)
     database = directory / DATABASE_FILE
     try:
-        with engine_in(directory, defaults=Defaults()) as engine:
+        with closing(
+            SqliteEngine(directory, Defaults(), FakeClock(), synchronous=crash.synchronous)
+        ) as engine:
             number = push(engine, payload=AGAIN)
     except Exception as error:
         # Whatever it is: the tasks are out of reach.
@@ -239,10 +262,10 @@ def campaign(seconds: float) -> Tally:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         seed += 1
-        findings = _survey_new(FULL, seed, 300)
+        findings = _survey_new(record, seed, 300)
         check_full(findings)
         total += findings.states
-    normal, off = _survey_new(NORMAL, seed, 200), _survey_new(OFF, seed, 200)
+    normal, off = _survey_new(record_normal, seed, 200), _survey_new(record_off, seed, 200)
     check_normal(normal)
     check_off(off)
     controls = (
@@ -252,9 +275,9 @@ def campaign(seconds: float) -> Tally:
     return Tally(faults=total, note=controls)
 
 
-def _survey_new(altered: str, seed: int, states: int) -> Findings:
+def _survey_new(recorder: Callable[[Path], Recording], seed: int, states: int) -> Findings:
     folder = Path(tempfile.mkdtemp())
     try:
-        return survey(record(folder, altered), seed, states)
+        return survey(recorder(folder), seed, states)
     finally:
         shutil.rmtree(folder)

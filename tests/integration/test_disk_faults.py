@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ezra.sansio.model import Defaults
 from ezra.threaded.sqlite.database import DATABASE_FILE
 from tests.faults import io_errors, live
-from tests.faults.books import Books, balance, work
+from tests.faults.books import Books, balance, start_once, work
 from tests.faults.strace import injecting, missing
 from tests.integration.server_process import PATIENCE, ServerProcess, command, environment
-from tests.property.sqlite_worlds import engine_in
 
 traced = pytest.mark.skipif(bool(missing()), reason=missing())
 
@@ -63,8 +61,7 @@ def test_an_error_at_the_start_is_said_and_harms_nothing(tmp_path: Path, error: 
     [line] = [line for line in refused.stderr.splitlines() if "CRITICAL" in line]
     assert str(directory / DATABASE_FILE) in line
     assert "Traceback" not in refused.stderr
-    with engine_in(directory, defaults=Defaults()):
-        pass
+    start_once(directory)
     balance(books, directory / DATABASE_FILE)
 
 

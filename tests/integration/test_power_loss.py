@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 def test_no_power_loss_loses_what_was_answered(tmp_path: Path) -> None:
     """EZRA starts on whatever the disk may be left with, and accounts for everything."""
-    recorded = power_loss.record(tmp_path, power_loss.FULL)
+    recorded = power_loss.record(tmp_path)
     names = {(call.name, Path(call.target).name) for call in recorded.calls}
     assert ("fdatasync", "ezra.db") in names, "there was no checkpoint"
     assert len(recorded.exchanges) > 100
@@ -27,11 +27,11 @@ def test_no_power_loss_loses_what_was_answered(tmp_path: Path) -> None:
 
 def test_without_an_fsync_for_each_commit_commits_are_lost(tmp_path: Path) -> None:
     """The control: `synchronous` NORMAL loses answered pushes, and nothing worse happens."""
-    recorded = power_loss.record(tmp_path, power_loss.NORMAL)
+    recorded = power_loss.record_normal(tmp_path)
     power_loss.check_normal(power_loss.survey(recorded, seed=1, states=30))
 
 
 def test_without_any_fsync_the_database_breaks(tmp_path: Path) -> None:
     """The control: with OFF, which EZRA does not offer, the model breaks the file itself."""
-    recorded = power_loss.record(tmp_path, power_loss.OFF)
+    recorded = power_loss.record_off(tmp_path)
     power_loss.check_off(power_loss.survey(recorded, seed=1, states=30))
