@@ -44,6 +44,10 @@ class World(ABC):
         """What the engine told its owner about its storage."""
 
     @abstractmethod
+    def release(self) -> None:
+        """Let go of what the operating system gave, when the schedule is over."""
+
+    @abstractmethod
     def submit(self, operations: Sequence[Operation]) -> Submission:
         """As `Engine.submit`."""
 
@@ -89,6 +93,10 @@ class OnSqlite(World):
         )
         self.committer = self.committer_class(self.writer, self.clock, self.failures.append)
 
+    def release(self) -> None:
+        """Close the database."""
+        self.connection.close()
+
     def submit(self, operations: Sequence[Operation]) -> Submission:
         """Hand over operations."""
         return self.committer.submit(operations)
@@ -123,6 +131,9 @@ class InMemory(World):
     def __init__(self) -> None:
         super().__init__()
         self.engine = self.engine_class(DEFAULTS, self.clock)
+
+    def release(self) -> None:
+        """Do nothing: it is all in memory."""
 
     def submit(self, operations: Sequence[Operation]) -> Submission:
         """Hand over operations."""

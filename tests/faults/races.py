@@ -56,6 +56,15 @@ def working(scheduler: Scheduler, world_class: Callable[[], World]) -> None:
     assert len(books.acked) == 4, books.acked
 
 
+def pushing(scheduler: Scheduler, world_class: Callable[[], World]) -> None:
+    """Producers that come together share commits, and each learns of its own task."""
+    world, books = _open(scheduler, world_class)
+    together(scheduler, *[books.push] * 4)
+    world.close()
+    _balance(scheduler, books)
+    assert len(books.pushed) == 4, books.pushed
+
+
 def in_line(scheduler: Scheduler, world_class: Callable[[], World]) -> None:
     """Who came first is served first, whoever else leaves the line or comes to its deadline."""
     world, books = _open(scheduler, world_class)
@@ -267,7 +276,7 @@ def on(world_class: Callable[[], World], scenario: Callable[..., None]) -> Scena
     return lambda scheduler: scenario(scheduler, world_class)
 
 
-SHARED = (working, in_line, ending, cancelling)
+SHARED = (pushing, working, in_line, ending, cancelling)
 
 SCENARIOS: Mapping[str, Played] = {
     **{f"{each.__name__}, sqlite": (on(OnSqlite, each), TRACED) for each in SHARED},
@@ -324,6 +333,7 @@ def campaign(seconds: float) -> Tally:
 def _open(scheduler: Scheduler, world_class: Callable[[], World]) -> tuple[World, Books]:
     with scheduler.alone():
         world = world_class()
+    scheduler.afterwards.callback(world.release)
     return world, Books(world)
 
 

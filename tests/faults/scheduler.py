@@ -28,7 +28,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from operator import attrgetter
 from pathlib import Path
 from types import CodeType, FrameType
@@ -64,8 +64,8 @@ first so many, and rather an early one. What it does briefly is met more often t
 
 AMBUSHED: Final = 1_000
 
-MOST_DECISIONS: Final = 200_000
-"""After so many a schedule is taken for one that never ends."""
+MOST_DECISIONS: Final = 20_000
+"""After so many a schedule is taken for one that never ends; the longest have some 4,000."""
 
 PATIENCE: Final = 60
 """Seconds of real time for one schedule: it stands still only where a thread really blocks."""
@@ -122,6 +122,8 @@ class Scheduler:
         self.switches = 0
         self.digest = 0
         """Made of every decision: two schedules that took the same way have the same."""
+        self.afterwards = ExitStack()
+        """What is to be done when the schedule is over, however it ended."""
         self._random = random.Random(seed).random
         self._restlessness = RESTLESSNESS[self.number(len(RESTLESSNESS))]
         self._hold_up = HOLD_UPS[self.number(len(HOLD_UPS))]
@@ -147,7 +149,7 @@ class Scheduler:
         """
         from tests.faults.stand_in import standing_in  # noqa: PLC0415 - each needs the other
 
-        with standing_in(self):
+        with self.afterwards, standing_in(self):
             first = self._running = self._add("scenario", scenario)
             first.baton.release()
             if not self._over.wait(PATIENCE):
