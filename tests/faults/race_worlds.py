@@ -84,12 +84,13 @@ class OnSqlite(World):
         _template().backup(self.connection)
         self.faulty = Faulty(self.connection)
         nowhere = Path("a database in memory")
+        checkpoints = Checkpoints(nowhere)
         self.writer = Writer(
             self.faulty,  # type: ignore[arg-type]  # stands in
             DEFAULTS,
             self.clock,
-            FreeSpace(nowhere, 0),
-            Checkpoints(nowhere),
+            FreeSpace(nowhere, 0, checkpoints.size),
+            checkpoints,
         )
         self.committer = self.committer_class(self.writer, self.clock, self.failures.append)
 

@@ -221,7 +221,7 @@ class Committer:
         while True:
             try:
                 self.lock.acquire()
-            except BaseException as error:
+            except (Exception, KeyboardInterrupt, SystemExit) as error:  # of a signal's handler
                 interrupted = error
             else:
                 return interrupted
