@@ -189,8 +189,8 @@ def test_no_error_shows_a_password(
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["--push-password", SECRET], "push_password needs password beside it: "),
-        (["--password", SECRET, "--work-password", SECRET], "work_password must not be the same"),
+        (["--push-password", SECRET], "--push-password needs --password beside it: "),
+        (["--password", SECRET, "--work-password", SECRET], "--work-password must not be the same"),
         ([f"--pasword={SECRET}"], "unrecognized arguments: --pasword"),
         (["--pasword", SECRET], "unrecognized arguments: --pasword"),
         ([SECRET], "unrecognized arguments: 1 of them belong to no flag"),

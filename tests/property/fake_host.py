@@ -26,7 +26,11 @@ FACTS = Facts(
     recovered=Recovered(1, 2, 3, 4, 5),
 )
 USAGE = Usage(
-    1536, 5 * 1024**2, 250_000, 1_500_000, 4096, 7, 1, 20, 2, 1024, 65536, pushes_refused=True
+    *(1536, 5 * 1024**2, 250_000, 1_500_000, 4096, 7, 1, 20, 2),
+    buffers=512,
+    wal=1024,
+    disk_free=65536,
+    pushes_refused=True,
 )
 
 

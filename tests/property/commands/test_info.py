@@ -34,7 +34,7 @@ NEEDED = {
     "Ezra": "engine:sqlite synchronous:full data_dir:/data queues:2 tasks_ready:3 "
     "tasks_scheduled:4 tasks_in_flight:2 tasks_done:6 tasks_dead:1 tasks_damaged:1 tasks_pushed:17 "
     "tasks_expired:1 recovered_waiting:2 recovered_died:5 oldest_waiting_ms:2500 "
-    "database_bytes:4096 wal_bytes:1024 disk_free_bytes:65536 pushes_refused:1",
+    "buffer_bytes:512 database_bytes:4096 wal_bytes:1024 disk_free_bytes:65536 pushes_refused:1",
 }
 
 
