@@ -277,6 +277,8 @@ def test_main_serves_until_a_signal(
     before = signal.getsignal(signal.SIGTERM)
 
     def interrupt() -> None:
+        # Not in this thread: Python would not wake the one that waits for it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         until(lambda: " serves " in caplog.text, "the server to start")
         os.kill(os.getpid(), signal.SIGTERM)
 
