@@ -8,7 +8,7 @@ written, and whatever is found, the rest is looked at, too.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from ezra.sansio.errors import StartError
 from ezra.sansio.model import wire_id
 from ezra.threaded.sqlite import inspection, probe
 from ezra.threaded.sqlite.pool import BUSY_TIMEOUT
+from ezra.threaded.sqlite.rows import checksum
 from ezra.threaded.sqlite.schema import UPGRADES, check_identity
 from ezra.threaded.sqlite.statements_of_checks import (
     FIND_COLUMN,
@@ -32,8 +33,8 @@ from ezra.threaded.sqlite.tail import Tail
 MOST_PROBLEMS = 20
 """Lines that SQLite's own checks may say each."""
 
-CHECKSUM: Callable[[int, bytes | None, bytes], int] | None = None
-"""The checksum of a task's id, payload and headers, for a schema that keeps it."""
+CHECKSUMS_SINCE = 3
+"""The first format that keeps them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,12 @@ def _check_content(connection: sqlite3.Connection, path: Path) -> Iterator[Line]
         yield Line("pages, indexes and constraints: sound")
     yield from _check_references(connection)
     for promise in PROMISES:
-        yield from _check_promise(connection, promise)
-    yield from _check_checksums(connection)
+        if promise.since <= version:
+            yield from _check_promise(connection, promise)
+    if version < CHECKSUMS_SINCE:
+        yield Line("checksums: this format keeps none")
+    else:
+        yield from _check_checksums(connection)
     yield _count(connection)
 
 
@@ -120,8 +125,6 @@ def _check_references(connection: sqlite3.Connection) -> Iterator[Line]:
 
 def _check_promise(connection: sqlite3.Connection, promise: Promise) -> Iterator[Line]:
     has_renewed = _has_column(connection, "tasks", "renewed_at")
-    if promise.since > 1 and not has_renewed:
-        return  # format 1 does not have it
     statement = promise.select.format(renewed_at="renewed_at" if has_renewed else "NULL")
     count, first = connection.execute(statement).fetchone()
     if count:
@@ -131,13 +134,7 @@ def _check_promise(connection: sqlite3.Connection, promise: Promise) -> Iterator
 
 
 def _check_checksums(connection: sqlite3.Connection) -> Iterator[Line]:
-    if not _has_column(connection, "payloads", "checksum"):
-        yield Line("checksums: this format keeps none")
-        return
-    if CHECKSUM is None:
-        yield Line("checksums: kept, but not looked at")
-        return
-    connection.create_function("checksum_of", 3, CHECKSUM, deterministic=True)
+    connection.create_function("checksum_of", 3, checksum, deterministic=True)
     wrong = connection.execute(WRONG_CHECKSUMS).fetchmany(MOST_PROBLEMS)
     for (task,) in wrong:
         yield Line(f"checksums: task {wire_id(task)} is not what was pushed", sound=False)

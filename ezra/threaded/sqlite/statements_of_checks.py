@@ -18,7 +18,8 @@ FIND_COLUMN = "SELECT count(*) FROM pragma_table_info(?) WHERE name = ?"
 """Whether a table has a column."""
 
 WRONG_CHECKSUMS = """
-    SELECT task_id FROM payloads WHERE checksum <> checksum_of(task_id, payload, headers)
+    SELECT task_id FROM payloads WHERE checksum <>
+        checksum_of(task_id, CAST(payload AS BLOB), CAST(headers AS BLOB))
 """
 """Tasks that are not what was pushed; `checksum_of` is a function of the connection."""
 
@@ -68,6 +69,13 @@ PROMISES = (
             dead) IS NOT (now_ready, now_scheduled, now_in_flight, now_done, now_dead)""",
     ),
     Promise(
+        "the books of what is damaged",
+        "{count} queues count those tasks wrongly, first {first!r}",
+        """SELECT count(*), min(name) FROM queues WHERE damaged <> (SELECT count(*) FROM tasks
+            WHERE queue_id = queues.id AND tasks.damaged = 1 AND status = 'dead')""",
+        since=3,
+    ),
+    Promise(
         "statuses",
         "{count} tasks have columns that do not go with their status, first task {first}",
         """SELECT count(*), min(id) FROM tasks WHERE CASE status
@@ -104,5 +112,11 @@ PROMISES = (
         "{count} belong to no task, first that of {first}",
         """SELECT count(*), min(task_id) FROM payloads
             WHERE task_id NOT IN (SELECT id FROM tasks)""",
+    ),
+    Promise(
+        "tasks",
+        "{count} have lost what was pushed, first {first}",
+        """SELECT count(*), min(id) FROM tasks
+            WHERE id NOT IN (SELECT task_id FROM payloads)""",
     ),
 )
