@@ -1,4 +1,4 @@
-"""A real disk that fills up: pushes are refused, workers go on, and it passes by itself.
+"""A disk that is nearly full: pushes are refused and told so, workers go on, and it passes.
 
 On a file system of its own in memory; mounting one needs root.
 """
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from ezra.sansio.errors import Text
 from tests.integration.raw_client import RawClient
 from tests.integration.server_process import ServerProcess
 
@@ -80,25 +79,3 @@ def test_pushes_are_refused_before_the_disk_is_full(disk: Path) -> None:
         assert fill(client)[1].startswith("ERR the disk is nearly full: ")
         assert server.stop() == 0
         assert sum("pushes are refused" in line for line in server.log) == 1
-
-
-def test_a_full_disk_is_a_clean_error(disk: Path) -> None:
-    """Without a limit acks may need room that is not there: a clean error, and nothing is lost."""
-    with ServerProcess(disk, "--min-free-bytes", "0") as server:
-        client = server.client()
-        (disk / "something else").write_bytes(b"x" * 24 * MIB)
-        held = client.push("q", "held")
-        assert client.pop("q") is not None
-        ids, error = fill(client)
-        assert error == Text.STORAGE_FULL
-        assert client.call("XLEN", "q") == len(ids)
-        assert str(client.call("XACK", "q", "g", held)) in ("1", Text.STORAGE_FULL)
-        assert client.call("XADD", "q", "*", "payload", PAYLOAD).args == (Text.STORAGE_FULL,)
-        (disk / "something else").unlink()
-        client.call("XACK", "q", "g", held)  # once more, if it was refused
-        ids += fill(client)[0]
-        assert len(ids) > 100
-        assert server.stop() == 0
-    with ServerProcess(disk) as server:
-        waiting, done = (info(server.client(), f"tasks_{each}") for each in ("ready", "done"))
-        assert (waiting, done) == (len(ids), 1)
