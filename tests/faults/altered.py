@@ -13,7 +13,6 @@ runs the real server with the real engine, and changes only what reaches SQLite:
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import sqlite3
@@ -21,11 +20,10 @@ import sys
 from typing import Any, ClassVar
 
 from ezra.cli import main
-from ezra.threaded.sqlite import pool
+from ezra.threaded.sqlite import checkpoints
 
 VARIABLE = "ALTERED"
 
-CHECKPOINTS = "ezra.threaded.sqlite.checkpoints"
 
 PRAGMA = re.compile(r"PRAGMA (?P<name>\w+)(?: = (?P<value>-?\d+))?")
 
@@ -68,20 +66,12 @@ class Altered(sqlite3.Connection):
         return f"PRAGMA {name} = {self.settings[name]}"
 
 
-def checkpoint_every(pages: int) -> None:
-    """Have checkpoints when the WAL has so many pages, whoever it is that makes them."""
-    if importlib.util.find_spec(CHECKPOINTS):
-        vars(importlib.import_module(CHECKPOINTS))["PAGES"] = pages
-    else:
-        pool._WRITER = {**pool._WRITER, "wal_autocheckpoint": pages}
-
-
 def alter() -> None:
     """Have every connection that is opened from now on be an altered one."""
     pairs = (word.split("=") for word in os.environ[VARIABLE].split())
     Altered.settings = {name: int(value) for name, value in pairs}
     if pages := Altered.settings.pop("checkpoint_pages", 0):
-        checkpoint_every(pages)
+        checkpoints.PAGES = pages
     connect = sqlite3.connect
 
     def connect_altered(*arguments: Any, **named: Any) -> sqlite3.Connection:

@@ -19,7 +19,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +28,12 @@ from ezra.sansio.model import Defaults
 from ezra.threaded.sqlite.engine import SqliteEngine
 from ezra.threaded.sqlite.pool import Synchronous
 from tests.integration.raw_client import RawClient, Word
-from tests.integration.server_process import ServerProcess, run
+from tests.integration.server_process import ServerProcess
 from tests.property.fake_clock import FakeClock
 
 WATERMARK = "--min-free-bytes"
+NO_WATERMARK = (WATERMARK, "0")
+"""The arguments of a server that uses a disk to its end, however small that is."""
 
 Reply = Any
 """As `RawClient` returns it."""
@@ -195,17 +196,6 @@ def start_once(directory: Path, synchronous: Synchronous = "full") -> None:
     """
     engine = SqliteEngine(directory, Defaults(), FakeClock(), synchronous=synchronous)
     engine.close()
-
-
-@cache
-def has_watermark() -> bool:
-    """Say whether a server can be told how much of the disk it is to leave free."""
-    return WATERMARK in run("--help").stdout
-
-
-def no_watermark() -> list[str]:
-    """Return the arguments of a server that uses a disk to its end, however small that is."""
-    return [WATERMARK, "0"] if has_watermark() else []
 
 
 def balance(books: Books, database: Path) -> None:

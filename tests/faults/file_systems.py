@@ -24,10 +24,10 @@ from pathlib import Path
 
 from ezra.threaded.sqlite.database import DATABASE_FILE
 from tests.faults.books import (
+    NO_WATERMARK,
     Books,
     balance,
     integrity,
-    no_watermark,
     start_once,
     stored,
     work,
@@ -236,7 +236,7 @@ def _work_until_power_is_cut(image: Image, books: Books, name: str, synchronous:
             "1000",
             "--synchronous",
             synchronous,
-            *no_watermark(),
+            *NO_WATERMARK,
         ) as server,
     ):
         workers = [

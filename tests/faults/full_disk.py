@@ -21,7 +21,7 @@ from typing import Any
 import hiredis
 
 from ezra.threaded.sqlite.database import DATABASE_FILE
-from tests.faults.books import WATERMARK, Books, balance, has_watermark, no_watermark
+from tests.faults.books import NO_WATERMARK, WATERMARK, Books, balance
 from tests.faults.file_systems import MEBIBYTE, missing, mounted
 from tests.faults.tally import Tally
 from tests.integration.raw_client import RawClient
@@ -98,7 +98,7 @@ def fill_by_itself(folder: Path) -> Books:
 
     As long as it is full, a claim may be refused, too: it has to write.
     """
-    with filling_up(folder, "tmpfs", SIZES["tmpfs"], *no_watermark()) as filling:
+    with filling_up(folder, "tmpfs", SIZES["tmpfs"], *NO_WATERMARK) as filling:
         for _ in range(3):
             check_refusal(filling.push_until_refused())
             reply = filling.claim()
@@ -135,7 +135,7 @@ def enlarge(place: Path, size: int) -> None:
 
 def fill_from_outside(folder: Path, kind: str) -> Books:
     """Have somebody else fill the disk to the last block, and make room again."""
-    with filling_up(folder, kind, SIZES[kind], *no_watermark()) as filling:
+    with filling_up(folder, kind, SIZES[kind], *NO_WATERMARK) as filling:
         for _ in range(20):
             assert isinstance(filling.push(), bytes)
         filler = filling.place / "filler"
@@ -179,8 +179,7 @@ def campaign(seconds: float) -> Tally:
                 operations += fill_from_outside(Path(folder), kind).operations
         with tempfile.TemporaryDirectory() as folder:
             operations += fill_by_itself(Path(folder)).operations
-        if has_watermark():
-            with tempfile.TemporaryDirectory() as folder:
-                operations += fill_to_watermark(Path(folder)).operations
-        faults += 9 + has_watermark()
+        with tempfile.TemporaryDirectory() as folder:
+            operations += fill_to_watermark(Path(folder)).operations
+        faults += 10
     return Tally(faults, operations, note="; ".join(notes))

@@ -11,6 +11,7 @@ With `synchronous` NORMAL and OFF the same has to show losses, or it would show 
 
 from __future__ import annotations
 
+import logging
 import random
 import shutil
 import tempfile
@@ -257,6 +258,7 @@ def campaign(seconds: float) -> Tally:
     """Record anew and survey, for so long; then the controls."""
     if reason := missing():
         return Tally(note=f"power loss: {reason}")
+    logging.getLogger("ezra").addHandler(logging.NullHandler())  # it would have much to say
     total = 0
     seed = 0
     until = time.monotonic() + seconds

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.faults import full_disk
-from tests.faults.books import has_watermark
 from tests.integration.test_file_systems import needs
 
 
@@ -28,7 +27,6 @@ def test_the_queue_fills_the_disk(tmp_path: Path) -> None:
 
 
 @needs("tmpfs")
-@pytest.mark.skipif(not has_watermark(), reason="the server has no such option")
 def test_what_is_kept_free_is_enough_for_claims_and_acks(tmp_path: Path) -> None:
     """Pushes are refused at the watermark, and everything that waits can be worked off."""
     books = full_disk.fill_to_watermark(tmp_path)

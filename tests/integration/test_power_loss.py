@@ -22,16 +22,16 @@ def test_no_power_loss_loses_what_was_answered(tmp_path: Path) -> None:
     names = {(call.name, Path(call.target).name) for call in recorded.calls}
     assert ("fdatasync", "ezra.db") in names, "there was no checkpoint"
     assert len(recorded.exchanges) > 100
-    power_loss.check_full(power_loss.survey(recorded, seed=1, states=200))
+    power_loss.check_full(power_loss.survey(recorded, seed=1, states=150))
 
 
 def test_without_an_fsync_for_each_commit_commits_are_lost(tmp_path: Path) -> None:
     """The control: `synchronous` NORMAL loses answered pushes, and nothing worse happens."""
     recorded = power_loss.record_normal(tmp_path)
-    power_loss.check_normal(power_loss.survey(recorded, seed=1, states=30))
+    power_loss.check_normal(power_loss.survey(recorded, seed=1, states=25))
 
 
 def test_without_any_fsync_the_database_breaks(tmp_path: Path) -> None:
     """The control: with OFF, which EZRA does not offer, the model breaks the file itself."""
     recorded = power_loss.record_off(tmp_path)
-    power_loss.check_off(power_loss.survey(recorded, seed=1, states=30))
+    power_loss.check_off(power_loss.survey(recorded, seed=1, states=25))

@@ -205,7 +205,7 @@ class SqliteEngine(Engine):
             self._recover(came_from)
         except BaseException as error:
             connection.close()
-            if isinstance(error, sqlite3.Error | EngineError):
+            if isinstance(error, OSError | sqlite3.Error | EngineError):
                 raise StartError(faults.cannot_start(path, error)) from error
             raise
 

@@ -84,8 +84,9 @@ def cannot_start(path: Path, error: Exception) -> str:
         advice = "; free some space and start again"
     elif _primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         advice = (
-            "; keep a copy of it and of its -wal file, then restore a backup, or save what can be "
-            "read with the .recover command of the sqlite3 shell"
+            "; or the disk cannot be read just now, see the kernel's log. Keep a copy of it and of "
+            "its -wal file, then restore a backup, or save what can be read with the .recover "
+            "command of the sqlite3 shell"
         )
     return f"cannot use {path}: {error}{advice}"
 
