@@ -200,7 +200,7 @@ def test_what_nobody_understands_is_an_unknown_outcome(tmp_path: Path) -> None:
     """An error that belongs to no operation ends the engine rather than being guessed at."""
     with engine_in(tmp_path) as engine:
         make_faulty(engine).fails = lambda text: (
-            MemoryError() if text == statements.NEXT_DUE else None
+            RuntimeError() if text == statements.NEXT_DUE else None
         )
         with pytest.raises(OutcomeUnknown):
             engine.sweep()
