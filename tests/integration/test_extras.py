@@ -1,4 +1,7 @@
-"""What pyproject.toml promises: `pip install -e '.[test]'` brings all that the tests import."""
+"""What pyproject.toml promises: `pip install -e '.[test]'` brings all that the tests import.
+
+The fuzzer has an extra of its own, which only `make fuzz` and `make soak` install.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 OURS = {"bench", "examples", "ezra", "scripts", "tests"}
 PROGRAMS = (ROOT / "tests" / "clients" / "python", ROOT / "tests" / "tools" / "scripts")
 """What runs in environments of its own, with the libraries that it tries out."""
+
+FUZZER = ROOT / "tests" / "fuzz" / "guided.py"
 
 
 def required(extras: dict[str, list[str]], name: str) -> Iterator[str]:
@@ -36,7 +41,8 @@ def imported(path: Path) -> Iterator[str]:
 def test_the_extra_for_tests_brings_what_they_import() -> None:
     """Whoever installs it can run the suite."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    brought = set(required(project["optional-dependencies"], "test"))
-    files = [path for path in (ROOT / "tests").rglob("*.py") if path.parent not in PROGRAMS]
-    used = {name for path in files for name in imported(path)}
-    assert used - OURS - sys.stdlib_module_names <= brought
+    extras = project["optional-dependencies"]
+    files = {path for path in (ROOT / "tests").rglob("*.py") if path.parent not in PROGRAMS}
+    for extra, parts in (("test", files - {FUZZER}), ("fuzz", {FUZZER})):
+        used = {name for path in parts for name in imported(path)}
+        assert used - OURS - sys.stdlib_module_names <= set(required(extras, extra))

@@ -299,8 +299,8 @@ def die_early(world: World) -> bool:
 
 
 def deliver_early(world: World) -> bool:
-    """A task comes before its delay is over."""
-    for life in first(world, lambda _: True):
+    """A task comes before its delay is over, to a claim that was made after its push."""
+    for life in first(world, lambda life: life.claim.begun >= life.push.ended):
         world.replace(life.push, replace(life.push, delay=life.claim.ended - life.push.begun + 1))
         return True
     return False

@@ -77,8 +77,9 @@ class Books:
                 return refusal_of_delete(operation, tasks)
             case CreateQueue() | ConfigureQueue() | RemoveGroup() | AddWorker() | RemoveWorker():
                 return self.refusal_of_xgroup(operation)
-            case Nack(strict=True) if oracle.nack_count(tasks, operation) == 0:
-                return Text.NOT_IN_FLIGHT
+            case Nack(strict=True):
+                in_flight = oracle.nack_count(tasks, replace(operation, counts_done=False))
+                return None if in_flight else Text.NOT_IN_FLIGHT
             case _:
                 return None
 
