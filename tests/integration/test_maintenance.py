@@ -119,20 +119,22 @@ def test_what_is_wrong_is_found_and_named(
     assert (code, lines[-1]) == (1, f"DAMAGED: {len(wrong)} findings")
 
 
-@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize(
+    ("statement", "wrong"),
+    [
+        ("UPDATE payloads SET checksum = NULL WHERE payload = x'30'", 0),
+        ("UPDATE payloads SET payload = x'78' WHERE payload = x'31'", 1),
+        ("UPDATE payloads SET payload = NULL, headers = x'31'", 6),
+    ],
+)
 def test_checksums_are_looked_at_where_they_are_kept(
-    data: Path, kept: bool, capsys: pytest.CaptureFixture[str]
+    data: Path, statement: str, wrong: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """NULL is not known, as of what a person has edited; every other one must fit."""
-    with by_hand(data) as connection:
-        connection.execute("UPDATE payloads SET payload = x'79' WHERE payload = x'30'")
-        if not kept:
-            connection.execute("DROP TRIGGER payloads_repaired")  # a disk knows of no triggers
-            connection.execute("UPDATE payloads SET payload = x'78' WHERE payload = x'31'")
+    """NULL is not known; every other one must fit."""
+    edited(data, statement)
     code, lines = ezra(capsys, "check", "-d", data)
-    assert code == (0 if kept else 1)
-    wrong = [line for line in lines if "is not what was pushed" in line]
-    assert len(wrong) == (0 if kept else 1)
+    assert sum("is not what was pushed" in line for line in lines) == wrong, lines
+    assert code == (1 if wrong else 0)
 
 
 def test_what_is_no_database_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -336,6 +338,35 @@ def is_error(answer: object, text: str) -> bool:
 def backups_in(server: LocalServer) -> list[str]:
     """Return what there is in the directory for backups."""
     return sorted(path.name for path in (server.database.parent / "backups").glob("*"))
+
+
+NOT_FOR_BACKUPS = (
+    *(b"", b".", b"..", b"../x", b"../ezra.db", b"/x", b"/etc/passwd", b"a/b", b"a/../../x"),
+    *(b"./x", b"x\0", b"x\0.db", b"..\\x", b"a\nb", b"-x", b"~x", b".x", b"\xff", b"a" * 101),
+    *(b"a" * 100_000, b"a-wal", b"A-SHM", b"a-journal", b"a.unfinished", b"%2e%2e%2fx"),
+)
+
+
+def everything_under(directory: Path) -> set[str]:
+    """Return the files and directories below one, but for what SQLite makes for itself."""
+    return {str(path) for path in directory.rglob("*")}
+
+
+def test_a_backup_is_in_its_directory_or_nowhere(server: LocalServer, tmp_path: Path) -> None:
+    """Whatever its name tries; and a file that is there already stays what it was."""
+    with server:
+        client = server.client()
+        before = everything_under(tmp_path)
+        for name in NOT_FOR_BACKUPS:
+            assert is_error(client.call("EZRA.BACKUP", name), "invalid name"), name[:20]
+        assert everything_under(tmp_path) == before
+        client.call("EZRA.BACKUP", "a")
+        there = server.database.parent / "backups" / "a"
+        content = there.read_bytes()
+        client.call("XADD", "q", "*", "payload", "later")
+        assert is_error(client.call("EZRA.BACKUP", "a"), "is there already")
+        assert there.read_bytes() == content
+        assert backups_in(server) == ["a"]
 
 
 def test_one_backup_at_a_time(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from ezra.threaded.sqlite.statements_of_checks import (
     FIND_COLUMN,
     FOREIGN_KEYS,
     INTEGRITY,
+    NOTHING_LOST,
     PROMISES,
     QUEUES,
     STATUSES,
@@ -33,9 +34,6 @@ from ezra.threaded.sqlite.tail import Tail
 MOST_PROBLEMS = 20
 """Lines that SQLite's own checks may say each."""
 
-CHECKSUMS_SINCE = 3
-"""The first format that keeps them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -45,12 +43,14 @@ class Line:
     sound: bool = True
 
 
-def check(path: Path, *, live: bool = False) -> Iterator[Line]:
+def check(path: Path, *, live: bool = False, checksums: bool = True) -> Iterator[Line]:
     """Look through a database; yield what is found, also what is well.
 
     Args:
         path: the file.
         live: whether a server is running on it. Its log cannot be scanned then.
+        checksums: whether tasks are to be what was pushed. A database can be served without that:
+            one that is not is set aside when its turn comes.
     """
     try:
         header = inspection.read_header(path)
@@ -60,6 +60,10 @@ def check(path: Path, *, live: bool = False) -> Iterator[Line]:
             connection.execute("BEGIN")
             yield from _check_wal(connection, path, live=live)
             yield from _check_content(connection, path)
+            if checksums:
+                yield from _check_promise(connection, NOTHING_LOST)
+                yield from _check_checksums(connection)
+            yield _count(connection)
     except (OSError, sqlite3.Error, StartError) as error:
         yield Line(f"{path}: {error}", sound=False)
 
@@ -108,11 +112,6 @@ def _check_content(connection: sqlite3.Connection, path: Path) -> Iterator[Line]
     for promise in PROMISES:
         if promise.since <= version:
             yield from _check_promise(connection, promise)
-    if version < CHECKSUMS_SINCE:
-        yield Line("checksums: this format keeps none")
-    else:
-        yield from _check_checksums(connection)
-    yield _count(connection)
 
 
 def _check_references(connection: sqlite3.Connection) -> Iterator[Line]:
@@ -134,6 +133,9 @@ def _check_promise(connection: sqlite3.Connection, promise: Promise) -> Iterator
 
 
 def _check_checksums(connection: sqlite3.Connection) -> Iterator[Line]:
+    if not _has_column(connection, "payloads", "checksum"):
+        yield Line("checksums: this format keeps none")
+        return
     connection.create_function("checksum_of", 3, checksum, deterministic=True)
     wrong = connection.execute(WRONG_CHECKSUMS).fetchmany(MOST_PROBLEMS)
     for (task,) in wrong:

@@ -80,7 +80,7 @@ def _make_sound(path: Path, workshop: Path) -> tuple[Path, str]:
     sound = []
     for number, (with_log, how) in enumerate(ways):
         made = _try(path, workshop / str(number), with_log=with_log)
-        if all(line.sound for line in check(made)):
+        if all(line.sound for line in check(made, checksums=False)):
             sound.append((_newest_in(made), with_log, made, how))
     if sound:
         return max(sound)[2:]

@@ -113,10 +113,12 @@ PROMISES = (
         """SELECT count(*), min(task_id) FROM payloads
             WHERE task_id NOT IN (SELECT id FROM tasks)""",
     ),
-    Promise(
-        "tasks",
-        "{count} have lost what was pushed, first {first}",
-        """SELECT count(*), min(id) FROM tasks
-            WHERE id NOT IN (SELECT task_id FROM payloads)""",
-    ),
 )
+
+NOTHING_LOST = Promise(
+    "tasks",
+    "{count} have lost what was pushed, first {first}",
+    """SELECT count(*), min(id) FROM tasks
+        WHERE id NOT IN (SELECT task_id FROM payloads)""",
+)
+"""About what was pushed, as `WRONG_CHECKSUMS`: a server sets such a task aside, and serves on."""
