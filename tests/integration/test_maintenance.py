@@ -340,6 +340,24 @@ def backups_in(server: LocalServer) -> list[str]:
     return sorted(path.name for path in (server.database.parent / "backups").glob("*"))
 
 
+def test_a_backup_has_its_name_when_it_is_on_disk(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its content is fsynced before, and its name after; only then it is answered."""
+    synced: list[tuple[int, bool]] = []
+    target = data / "backups" / "a"
+    fsync = os.fsync
+
+    def noted(handle: int) -> None:
+        fsync(handle)
+        synced.append((os.fstat(handle).st_ino, target.exists()))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    assert back_up(data / "ezra.db", target, reserve=0) == target.stat().st_size
+    content, name = target.stat().st_ino, target.parent.stat().st_ino
+    assert synced[-2:] == [(content, False), (name, True)]
+
+
 NOT_FOR_BACKUPS = (
     *(b"", b".", b"..", b"../x", b"../ezra.db", b"/x", b"/etc/passwd", b"a/b", b"a/../../x"),
     *(b"./x", b"x\0", b"x\0.db", b"..\\x", b"a\nb", b"-x", b"~x", b".x", b"\xff", b"a" * 101),

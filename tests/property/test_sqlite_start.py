@@ -337,6 +337,21 @@ def test_recovery_goes_past_a_log_that_is_older_than_the_database(crashed: Path)
         assert len(stored_tasks(crashed)) == PUSHES
 
 
+def test_recovery_goes_past_a_task_that_is_not_what_was_pushed(crashed: Path) -> None:
+    """It is set aside when its turn comes: no reason to give up all the others."""
+    with by_hand(crashed) as connection:
+        connection.execute("UPDATE payloads SET payload = x'78' WHERE payload = x'30'")
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        content = {path: path.read_bytes() for path in crashed.glob(f"{DATABASE_FILE}*")}
+    for path, content_of in content.items():
+        path.write_bytes(content_of)
+    _header_of_log(crashed)
+    assert "can be started on" in recovered(crashed)[-1]
+    with engine_in(crashed):
+        found = [task.payload for task in stored_tasks(crashed)]
+    assert found == [b"x", *(b"%d" % number for number in range(1, PUSHES))]
+
+
 @pytest.fixture
 def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a file system that knows no second names."""
