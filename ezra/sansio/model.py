@@ -149,6 +149,9 @@ class Defaults:
     """How long a key that tells repeated pushes is remembered, if the push does not say."""
     dedup_limit: int = 100
     """How many keys of one producer are remembered (of those that are limited)."""
+    claim_size: int = 16 * 1024 * 1024
+    """A claim takes no further task once it has so many bytes of payloads and headers, whatever its
+    count: all that one claim hands out is in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)

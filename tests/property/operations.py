@@ -74,6 +74,7 @@ DEFAULTS = Defaults(
     retention=30 * SECOND,
     dedup_window=20 * SECOND,
     dedup_limit=2,
+    claim_size=5,
 )
 """Server defaults under which everything happens within seconds."""
 

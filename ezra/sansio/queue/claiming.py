@@ -13,6 +13,7 @@ from typing import assert_never
 
 from ezra.sansio.model import Address, Claimed, Delivery, Status, Taken
 from ezra.sansio.queue import changes
+from ezra.sansio.queue.allowance import Allowance
 from ezra.sansio.queue.lifecycle import Event
 from ezra.sansio.queue.operations import Claim, TakeIdle, TakeOver
 from ezra.sansio.queue.state import State
@@ -38,7 +39,7 @@ def carry_out(
 
 def feed(state: State, claim: Claim) -> tuple[Delivery, ...]:
     """Give a parked claim what there is for it; `()` when there is nothing, and it waits on."""
-    deliveries = _take(state, replace(claim, min_idle=None), claim.count)
+    deliveries = _take(state, replace(claim, min_idle=None), _allowance(state, claim))
     _visit(state, claim, [each.source.queue for each in deliveries], deliveries)
     return deliveries
 
@@ -48,12 +49,16 @@ def feed(state: State, claim: Claim) -> tuple[Delivery, ...]:
 
 def _claim(state: State, claim: Claim) -> tuple[Delivery, ...]:
     # Whoever waits has been served already: what is found here, nobody before it can take.
-    again = _reread(state, claim)
-    left = claim.count - sum(len(each.tasks) for each in again)
+    left = _allowance(state, claim)
+    again = _reread(state, claim, left)
     deliveries = again + _take(state, claim, left)
     sources = [source for source, _ in claim.rereads] + list(claim.sources)
     _visit(state, claim, [source.queue for source in sources], deliveries)
     return deliveries
+
+
+def _allowance(state: State, claim: Claim) -> Allowance:
+    return Allowance(claim.count, state.store.defaults.claim_size)
 
 
 def _visit(state: State, claim: Claim, queues: list[str], deliveries: tuple[Delivery, ...]) -> None:
@@ -69,57 +74,58 @@ def _visit(state: State, claim: Claim, queues: list[str], deliveries: tuple[Deli
             state.roster.see(queue, claim.group, claim.worker, state.now, active=active)
 
 
-def _reread(state: State, claim: Claim) -> tuple[Delivery, ...]:
+def _reread(state: State, claim: Claim, left: Allowance) -> tuple[Delivery, ...]:
     """Give the worker again what it holds, with new leases."""
     deliveries = []
-    left = claim.count
     for source, after in claim.rereads:
-        held = state.store.held(source, claim.worker, after)[:left]
-        for task in held:
+        again = []
+        for task in state.store.held(source, claim.worker, after):
+            if left.spent:
+                break
+            left.take(task)
             state.put(changes.extended(task, state.lease_until(task), state.now))
-        deliveries.append(Delivery(source, tuple(map(changes.handed_out, held))))
-        left -= len(held)
+            again.append(changes.handed_out(task))
+        deliveries.append(Delivery(source, tuple(again)))
     return tuple(deliveries)
 
 
-def _take(state: State, claim: Claim, count: int) -> tuple[Delivery, ...]:
-    """Take up to `count` tasks from the claim's sources; `()` when there is nothing."""
+def _take(state: State, claim: Claim, left: Allowance) -> tuple[Delivery, ...]:
+    """Take what is allowed from the claim's sources; `()` when there is nothing."""
     deliveries = []
-    left = count
     for source in claim.sources:
         lying = tuple(_lying_idle(state, source, claim, left))
-        tasks = lying + tuple(_in_turn(state, source, claim, left - len(lying)))
+        tasks = lying + tuple(_in_turn(state, source, claim, left))
         if tasks:
             deliveries.append(Delivery(source, tasks))
-            left -= len(tasks)
     return tuple(deliveries)
 
 
-def _lying_idle(state: State, source: Address, claim: Claim, limit: int) -> Iterator[Claimed]:
+def _lying_idle(state: State, source: Address, claim: Claim, left: Allowance) -> Iterator[Claimed]:
     """Take, by id, what came from the source and has been idle long enough for the claim."""
     shelf = state.store.shelf(source.queue)
     if shelf is None or claim.min_idle is None:
         return
     for task_id in shelf.in_flight.ascending():
-        if limit == 0:
+        if left.spent:
             return
         task = state.store[task_id]
         if task.from_dead == source.dead:
             taken = _take_if_idle(state, task, claim.worker, claim.min_idle)
             if taken is not None:
-                limit -= 1
+                left.take(task)
                 yield taken
 
 
-def _in_turn(state: State, source: Address, claim: Claim, limit: int) -> Iterator[Claimed]:
+def _in_turn(state: State, source: Address, claim: Claim, left: Allowance) -> Iterator[Claimed]:
     """Take from the source the tasks whose turn it is."""
-    for _ in range(limit):
+    while not left.spent:
         task = state.store.next_in_turn(source)
         if task is None:
             return
         held = changes.claimed(task, claim.worker, state.lease_until(task), state.now)
         state.put(changes.acked(held, Event.ACK, state.now) if claim.done_at_once else held)
         _count_claimed(state, held)
+        left.take(task)
         yield changes.handed_out(held)
 
 
@@ -137,15 +143,17 @@ def _take_over(state: State, take: TakeOver) -> tuple[Claimed, ...]:
 def _take_idle(state: State, take: TakeIdle) -> Taken:
     shelf = state.read_through(take.queue, take.group)
     taken: list[Claimed] = []
+    left = Allowance(take.count, state.store.defaults.claim_size)
     cursor = 0
     for task_id in shelf.in_flight.ascending(take.start):
-        if len(taken) == take.count:
+        if left.spent:
             cursor = task_id
             break
-        task = _take_if_idle(
-            state, state.store[task_id], take.worker, take.min_idle, renews=take.renews
-        )
-        taken += [] if task is None else [task]
+        before = state.store[task_id]
+        task = _take_if_idle(state, before, take.worker, take.min_idle, renews=take.renews)
+        if task is not None:
+            left.take(before)
+            taken.append(task)
     state.roster.see(take.queue, take.group, take.worker, state.now, active=bool(taken))
     return Taken(tuple(taken), cursor)
 

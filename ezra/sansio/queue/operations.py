@@ -111,7 +111,8 @@ class Claim:
 
     First, for each of `rereads`, the worker's own tasks in flight above that id, by id: leases
     renewed, attempts unchanged. Then, from each source, if `min_idle` is given, the tasks in flight
-    that are idle for so long (see `TakeIdle`), and then those whose turn it is.
+    that are idle for so long (see `TakeIdle`), and then those whose turn it is. It stops early with
+    the task that makes it `Defaults.claim_size`.
 
     Answers a tuple of `Delivery`: one for each reread, empty ones included, then one for each
     source that gave something, in that order. With nothing there (and no rereads) it waits its turn
@@ -205,7 +206,8 @@ class TakeIdle:
     """Take over up to `count` tasks that have been idle for `min_idle`, by id from `start` on.
 
     With `min_idle` 0 only one's own, whose leases are renewed. Otherwise anybody's, one's own
-    included: that counts an attempt, and a task that has none left dies instead. Answers `Taken`.
+    included: that counts an attempt, and a task that has none left dies instead. Answers `Taken`,
+    and stops early as a `Claim` does.
 
     Raises `CommandError` where there is no such queue or group.
     """

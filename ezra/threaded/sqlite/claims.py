@@ -15,6 +15,7 @@ from itertools import groupby
 
 from ezra.sansio.model import Address, Claimed, Delivery
 from ezra.sansio.queue import changes
+from ezra.sansio.queue.allowance import Allowance
 from ezra.sansio.queue.lifecycle import Event
 from ezra.sansio.queue.operations import Claim
 from ezra.sansio.queue.task import Task
@@ -96,24 +97,25 @@ class Stock:
     def take(self, operation: Claim) -> tuple[Delivery, ...]:
         """Give the claim what there is for it, up to its count; `()` when there is nothing."""
         deliveries = []
-        left = operation.count
+        left = Allowance(operation.count, self._tx.claim_size)
         for source in operation.sources:
             tasks = tuple(self.take_from(source, operation, left))
             self._wanted[source] -= operation.count
             if tasks:
                 deliveries.append(Delivery(source, tasks))
-                left -= len(tasks)
+        _leave(self._tx, operation, left)
         return tuple(deliveries)
 
-    def take_from(self, source: Address, operation: Claim, limit: int) -> Iterator[Claimed]:
-        """Give the claim up to `limit` tasks from one of its sources."""
-        for _ in range(limit):
+    def take_from(self, source: Address, operation: Claim, left: Allowance) -> Iterator[Claimed]:
+        """Give the claim what is allowed from one of its sources."""
+        while not left.spent:
             task = self._next(source)
             if task is None:
                 return
             held = changes.claimed(task, operation.worker, self._tx.lease_until(task), self._tx.now)
             done = changes.acked(held, Event.ACK, self._tx.now) if operation.done_at_once else held
             self._taken.append(done)
+            left.take(task)
             yield changes.handed_out(held)
 
     def write(self) -> None:
@@ -139,19 +141,19 @@ class Stock:
     def _fetch(self, source: Address) -> deque[Task]:
         """Read on where the last statement stopped: what was taken is not written yet."""
         size = min(max(self._wanted[source], 1), MOST_READ)
-        tasks = self._select(source, size, self._offsets[source])
+        tasks, all_of_them = self._select(source, size, self._offsets[source])
         self._offsets[source] += len(tasks)
-        if len(tasks) < size:
+        if all_of_them and len(tasks) < size:
             self._exhausted.add(source)
         return deque(tasks)
 
-    def _select(self, source: Address, size: int, offset: int) -> list[Task]:
+    def _select(self, source: Address, size: int, offset: int) -> tuple[list[Task], bool]:
         queue = self._tx.registry.find(source.queue)
         if queue is None:
-            return []
+            return [], True
         if source.dead:
-            return self._tx.select(statements.DEAD, queue.id, size, offset)
-        return self._tx.select(statements.READY, queue.id, self._tx.now, size, offset)
+            return self._tx.select_some(statements.DEAD, queue.id, size, offset)
+        return self._tx.select_some(statements.READY, queue.id, self._tx.now, size, offset)
 
 
 # -- Alone -----------------------------------------------------------------------------------------
@@ -159,24 +161,29 @@ class Stock:
 
 def _serve_alone(tx: Transaction, claim: Claim) -> tuple[Delivery, ...]:
     """Serve a claim that asks for tasks in flight, too: first its own, then source by source."""
-    again = tuple(_reread(tx, claim))
-    left = claim.count - sum(len(each.tasks) for each in again)
-    deliveries = list(again)
+    left = Allowance(claim.count, tx.claim_size)
+    deliveries = list(_reread(tx, claim, left))
     for source in claim.sources:
         lying = _lying_idle(tx, source, claim, left)
         # A stock of its own: what died of the above may have come to its address.
         stock = Stock(tx, [claim])
-        tasks = lying + tuple(stock.take_from(source, claim, left - len(lying)))
+        tasks = lying + tuple(stock.take_from(source, claim, left))
         stock.write()
         if tasks:
             deliveries.append(Delivery(source, tasks))
-            left -= len(tasks)
+    _leave(tx, claim, left)
     return tuple(deliveries)
 
 
-def _reread(tx: Transaction, claim: Claim) -> Iterator[Delivery]:
+def _leave(tx: Transaction, claim: Claim, left: Allowance) -> None:
+    """Offer to others what a claim was to have and leaves, as it has enough bytes."""
+    if left.size <= 0 < left.count:
+        for source in claim.sources:
+            tx.freed[source] += left.count
+
+
+def _reread(tx: Transaction, claim: Claim, left: Allowance) -> Iterator[Delivery]:
     """Give the worker again what it holds, with new leases."""
-    left = claim.count
     for source, after in claim.rereads:
         queue = tx.registry.find(source.queue)
         held = (
@@ -184,29 +191,33 @@ def _reread(tx: Transaction, claim: Claim) -> Iterator[Delivery]:
         )
         tx.save(changes.extended(task, tx.lease_until(task), tx.now) for task in held)
         yield Delivery(source, tuple(map(changes.handed_out, held)))
-        left -= len(held)
 
 
 def _held_whole(
-    tx: Transaction, queue: Queue, worker: str, source: Address, after: int, limit: int
+    tx: Transaction, queue: Queue, worker: str, source: Address, after: int, left: Allowance
 ) -> Iterator[Task]:
-    """Yield up to `limit` of the tasks that the worker holds, and set aside what is damaged."""
-    while limit > 0:
-        values = (queue.id, worker, after, tx.now, source.dead, limit)
-        found = tx.select(statements.HELD, *values)
-        damaged = [task for task in found if task.id in tx.findings]
-        tx.save(map(tx.quarantined, damaged))
-        yield from (task for task in found if task.id not in tx.findings)
-        if not damaged:
+    """Yield what is allowed of the tasks that the worker holds, and set aside what is damaged."""
+    while not left.spent:
+        size = min(left.count, MOST_READ)
+        values = (queue.id, worker, after, tx.now, source.dead, size)
+        found, all_of_them = tx.select_some(statements.HELD, *values)
+        tx.save([tx.quarantined(task) for task in found if task.id in tx.findings])
+        for task in found:
+            if not left.spent and task.id not in tx.findings:
+                left.take(task)
+                yield task
+        if all_of_them and len(found) < size:
             return
-        after, limit = found[-1].id, len(damaged)
+        after = found[-1].id
 
 
-def _lying_idle(tx: Transaction, source: Address, claim: Claim, limit: int) -> tuple[Claimed, ...]:
+def _lying_idle(
+    tx: Transaction, source: Address, claim: Claim, left: Allowance
+) -> tuple[Claimed, ...]:
     """Take what came from the source and has been idle long enough for the claim."""
     queue = tx.registry.find(source.queue)
     if queue is None or claim.min_idle is None:
         return ()
     search = Search(queue, claim.worker, claim.min_idle, source.dead)
-    taken, _ = take_idle(tx, search, limit=limit)
+    taken, _ = take_idle(tx, search, left)
     return taken

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from ezra.sansio.model import FOREVER, Address, Defaults, Status, wire_id
 from ezra.sansio.queue import changes
+from ezra.sansio.queue.allowance import size_of
 from ezra.sansio.queue.lifecycle import LAPSED, Event, transition
 from ezra.sansio.queue.operations import Claim
 from ezra.sansio.queue.task import Task
@@ -63,6 +64,7 @@ class Transaction:
         self.parking = parking
         self.now = now
         self.retention = defaults.retention
+        self.claim_size = defaults.claim_size
         self.due = FOREVER
         """The first moment at which something falls due because of what was done here."""
         self.swept_until: int | None = None
@@ -110,6 +112,23 @@ class Transaction:
     def select(self, statement: str, *values: object) -> list[Task]:
         """Return the tasks that a statement finds, with their payloads where it reads them."""
         return [self.task(row) for row in self.connection.execute(statement, values).fetchall()]
+
+    def select_some(self, statement: str, *values: object) -> tuple[list[Task], bool]:
+        """Return the first of the tasks that a statement finds, and whether these are all.
+
+        No more are read once they make a claim's size: there may be gigabytes of them.
+        """
+        tasks = []
+        room = self.claim_size
+        cursor = self.connection.execute(statement, values)
+        for row in cursor:
+            task = self.task(row)
+            tasks.append(task)
+            room -= size_of(task)
+            if room <= 0:
+                cursor.close()
+                return tasks, False
+        return tasks, True
 
     def task(self, row: Row) -> Task:
         """Return the task in a row of `rows.LOADED`, and its payload where that comes along.

@@ -170,17 +170,14 @@ class Writer:
             sweep(tx)
             if edited:
                 tx.freed.update(dict.fromkeys(self.parking.addresses(), ANY_NUMBER))
-            how(tx, Claim, tx.next_in_line(late=True))
+            _feed(tx, how, late=True)
             tx.swept_until = next_due(tx)
         for kind, calls in rounds(lines):
             catch_up(tx)
-            waiting = tx.next_in_line(late=False) if kind in TAKERS else []
-            if kind is Claim:
-                how(tx, Claim, [*waiting, *calls])
-            else:
-                how(tx, Claim, waiting)
-                how(tx, kind, calls)
-        how(tx, Claim, tx.next_in_line(late=False))
+            if kind in TAKERS:
+                _feed(tx, how)
+            how(tx, kind, calls)
+        _feed(tx, how)
 
     def _roll_back(self, tx: Transaction) -> None:
         tx.undo()
@@ -190,6 +187,12 @@ class Writer:
                 self.connection.execute(statements.ROLLBACK)
         except Exception as error:
             raise OutcomeUnknown(Text.OUTCOME_UNKNOWN) from error
+
+
+def _feed(tx: Transaction, how: How, *, late: bool = False) -> None:
+    """Serve who waits; one of them may leave some of what it was to have to the next."""
+    while waiting := tx.next_in_line(late=late):
+        how(tx, Claim, waiting)
 
 
 def _forget_outcomes(lines: Lines) -> None:
