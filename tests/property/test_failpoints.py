@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -26,6 +27,11 @@ def test_nothing_is_armed_by_itself() -> None:
     assert failpoints.read("") == failpoints.read(" ; ") == {}
     for point in failpoints.POINTS:
         failpoints.passing(point)
+
+
+def test_a_process_begins_with_none() -> None:
+    """Also one that never arms any, as a program in which EZRA is embedded."""
+    assert runpy.run_path(failpoints.__file__, run_name=failpoints.__name__)["_armed"] == {}
 
 
 @pytest.mark.parametrize(
