@@ -309,6 +309,22 @@ def test_a_lease_that_has_lapsed_is_not_held_before_its_sweep(tmp_path: Path) ->
     engine.close()
 
 
+def test_a_lease_is_held_to_its_last_microsecond(tmp_path: Path) -> None:
+    """A nack counts until then, and a sweep gives the task to nobody else."""
+    clock = FakeClock()
+    engine = SqliteEngine(tmp_path, DEFAULTS, clock, scheduler=3600 * SECOND)
+    for _ in range(2):
+        push(engine)
+    nacked, kept = [task.id for task in take(engine, count=2)]
+    clock.advance(DEFAULTS.visibility_timeout - 1)
+    engine.sweep()
+    assert take(engine) == ()
+    assert one(engine, Nack("q", (nacked,))) == 1
+    clock.advance(1)
+    assert one(engine, Nack("q", (kept,))) == 0
+    engine.close()
+
+
 def test_a_ttl_does_not_touch_what_a_worker_holds(tmp_path: Path) -> None:
     """It ends while the task is in flight: its ack or nack counts, and only then is it removed."""
     clock = FakeClock()
