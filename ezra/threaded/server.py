@@ -87,7 +87,6 @@ class Server(socketserver.ThreadingTCPServer):
                 files that are named.
         """
         self._tls = make_context(settings)
-        self._access = settings.access
         self._only_local = needs_protection(settings)
         self._deadlines = deadlines or Deadlines(idle=settings.idle_timeout)
         self._engine = engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ezra.sansio.commands.backup import MAX_BACKUP_NAME, Backup, backup_name
@@ -16,6 +16,9 @@ WORDS = st.text() | st.from_regex(r"[./\\a-z\x00-]{0,9}") | st.from_regex(r"\A[a
 
 
 @given(WORDS)
+@example("a" * (MAX_BACKUP_NAME + 1))
+@example("a-wal")
+@example("a/../../b")
 def test_a_name_never_leads_out_of_its_directory(word: str) -> None:
     """What is accepted is one component, visible, short, and no part of another database."""
     try:
