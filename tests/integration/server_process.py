@@ -107,6 +107,11 @@ class ServerProcess:
         pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * resource.getpagesize()
 
+    def peak_memory(self) -> int:
+        """Return how many bytes of memory it has had at the most."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self.process.send_signal(number)

@@ -18,6 +18,7 @@ from tests.integration.raw_client import encode
 from tests.integration.server_process import ServerProcess, run
 
 BLOCKING_POP = encode("XREADGROUP", "GROUP", "g", "w", "BLOCK", 0, "STREAMS", "q", ">")
+MEBIBYTE = 1024 * 1024
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what the test is about
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux'")
@@ -215,3 +216,16 @@ def test_max_clients_is_lowered_to_what_the_machine_allows(tmp_path: Path) -> No
     with ServerProcess(tmp_path, open_files=100) as server:
         assert any("max-clients lowered to 36" in line for line in server.log)
         assert server.client().call("PING") == b"PONG"
+
+
+def test_a_claim_of_any_count_takes_a_bounded_amount_of_memory(tmp_path: Path) -> None:
+    """A thousand tasks are asked for, 160 MiB lie there: what is loaded is a claim's size."""
+    with ServerProcess(tmp_path) as server:
+        client = server.client()
+        for _ in range(20):
+            client.push("q", bytes(8 * MEBIBYTE))
+        before = server.memory()
+        client.send("XREADGROUP", "GROUP", "g", "w", "COUNT", 1000, "STREAMS", "q", ">")
+        [[_, tasks]] = client.reply()
+        assert len(tasks) == 2
+        assert server.peak_memory() < before + 96 * MEBIBYTE
