@@ -167,7 +167,9 @@ class Transaction:
         self.run(statements.update_tasks, [changed_row(task, self.now) for task in staying])
         if len(staying) < len(tasks):
             self.delete([task.id for task in tasks if task.status is Status.ABSENT])
-        self.run(statements.set_aside, [(task.id,) for task in staying if task.damaged])
+        damaged = [(task.id,) for task in staying if task.damaged]
+        if damaged:  # hardly ever, and this is on every task's way
+            self.run(statements.set_aside, damaged)
         for task in staying:
             self._note(task)
 
