@@ -162,7 +162,7 @@ def session_transitions() -> str:
     return table(("from", "input", "to"), rows)
 
 
-ROLES = {
+ROLES: dict[str, Callable[[str], bool]] = {
     "before the password": lambda name: may(Role.NOBODY, name),
     "`push` and `work`": lambda name: may(Role.PUSH, name) and may(Role.WORK, name),
     "`push`": lambda name: may(Role.PUSH, name),
