@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,3 +53,15 @@ def disk_server(tmp_path: Path) -> Iterator[LocalServer]:
     settings = Settings(data_dir=tmp_path / "data", port=0)
     with LocalServer(settings, SystemClock()) as server:
         yield server
+
+
+@pytest.fixture
+def own_process() -> Iterator[None]:
+    """Put back what `ezra.cli.main` sets for its whole process."""
+    logger, stack, umask = logging.getLogger("ezra"), threading.stack_size(), os.umask(0o022)
+    os.umask(umask)
+    handlers, level = list(logger.handlers), logger.level
+    yield
+    logger.handlers, logger.level = handlers, level
+    threading.stack_size(stack)
+    os.umask(umask)

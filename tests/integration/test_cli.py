@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +213,7 @@ def test_without_anything_the_defaults_hold() -> None:
     )
 
 
+@pytest.mark.usefixtures("own_process")
 @pytest.mark.parametrize("flag", ["-v", "--version"])
 def test_the_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     """It is printed, with exit code 0."""
@@ -222,6 +223,7 @@ def test_the_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"ezra {VERSION}\n"
 
 
+@pytest.mark.usefixtures("own_process")
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_the_help_names_every_flag(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     """With exit code 0."""
@@ -258,17 +260,7 @@ def test_settings_are_checked_wherever_they_come_from(
         Settings(**wrong)
 
 
-@pytest.fixture
-def _own_process() -> Iterator[None]:
-    """Put back what `main` sets for its whole process."""
-    logger, stack = logging.getLogger("ezra"), threading.stack_size()
-    handlers, level = list(logger.handlers), logger.level
-    yield
-    logger.handlers, logger.level = handlers, level
-    threading.stack_size(stack)
-
-
-@pytest.mark.usefixtures("_own_process")
+@pytest.mark.usefixtures("own_process")
 @pytest.mark.parametrize("where", ["memory", "disk"])
 def test_main_serves_until_a_signal(
     where: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -293,7 +285,7 @@ def test_main_serves_until_a_signal(
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-@pytest.mark.usefixtures("_own_process")
+@pytest.mark.usefixtures("own_process")
 def test_main_returns_1_when_the_storage_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -308,7 +300,7 @@ def test_main_returns_1_when_the_storage_fails(
     assert caplog.messages[-1] == "the storage failed: the disk has gone"
 
 
-@pytest.mark.usefixtures("_own_process")
+@pytest.mark.usefixtures("own_process")
 def test_main_returns_1_when_it_cannot_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

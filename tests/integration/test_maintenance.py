@@ -28,6 +28,8 @@ from tests.property.sqlite_worlds import by_hand, engine_in, push, take
 from tests.property.test_sqlite_start import FRAME, flip, log_of, tear
 from tests.property.test_sqlite_upgrades import older
 
+pytestmark = pytest.mark.usefixtures("own_process")
+
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
