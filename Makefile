@@ -36,7 +36,7 @@ ifneq ($(strip $(ARGS)),)
 	$(VENV) -m pytest $(ARGS)
 else
 	@rm -f .coverage .coverage.*
-	$(VENV) -m pytest --numprocesses $(SIDE_BY_SIDE) --dist loadfile --cov --cov-report=
+	$(VENV) -m pytest --numprocesses $(SIDE_BY_SIDE) --dist worksteal --cov --cov-report=
 	@$(call floor,$(CORE_FLOOR),--include='ezra/sansio/*')
 	@$(call floor,$(REST_FLOOR),--omit='ezra/sansio/*')
 endif
