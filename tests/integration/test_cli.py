@@ -269,10 +269,9 @@ def test_main_serves_until_a_signal(
     before = signal.getsignal(signal.SIGTERM)
 
     def interrupt() -> None:
-        # Not in this thread: Python would not wake the one that waits for it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         until(lambda: " serves " in caplog.text, "the server to start")
-        os.kill(os.getpid(), signal.SIGTERM)
+        # To the thread that waits: Python would not wake it for one that another has taken.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
     with caplog.at_level(logging.INFO):
         thread = threading.Thread(target=interrupt)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import os
 import signal
 import socket
 import subprocess
@@ -246,7 +245,8 @@ def test_ctrl_c_ends_a_wait_and_loses_nothing(queue: Ezra) -> None:
 
     def interrupt() -> None:
         until(lambda: blocked(queue) == 1, "the pop to wait")
-        os.kill(os.getpid(), signal.SIGINT)
+        # To the thread that waits: Python would not wake it for one that another has taken.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     thread, _ = in_thread(interrupt)
     with pytest.raises(KeyboardInterrupt):
