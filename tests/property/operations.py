@@ -11,6 +11,7 @@ tasks are drawn from the tasks that exist at that moment, so draw them inside a 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -74,9 +75,11 @@ DEFAULTS = Defaults(
     retention=30 * SECOND,
     dedup_window=20 * SECOND,
     dedup_limit=2,
-    claim_size=5,
 )
 """Server defaults under which everything happens within seconds."""
+
+SMALL_CLAIMS = replace(DEFAULTS, claim_size=5)
+"""The same, with claims that stop after a few bytes."""
 
 queues = st.sampled_from(QUEUES)
 workers = st.sampled_from(WORKERS)
