@@ -250,11 +250,12 @@ class Handler:
             self._before_sending()
             if only_if_there and has_hung_up(self._link.peer):
                 raise ConnectionAbortedError("the client hung up while it was blocked")
+            # Noted before the client can have it: whoever asks from then on is told the truth.
+            self.session.active_at = self._link.clock.now()
             self._link.send(replies)
         except OSError:
             self._release(self._connection.send_failed())
             raise
-        self.session.active_at = self._link.clock.now()
 
     def _if_there_is_room(self, request: Read, result: object) -> object:
         """Return the result; one too large for the memory that there is becomes an error.
