@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> int:
     ignored = [f"--ignore={path}" for path in IGNORED]
     command = [str(PYTHON), "-m", "pytest", f"--timeout={TIMEOUT}", *PLUGIN, *ignored, *arguments]
     # Extensions that do not know of free threading would switch the GIL on; this keeps it off.
-    variables = environment() | {"PYTHON_GIL": "0", "EZRA_TEST_PATIENCE": "60"}
+    variables = environment() | {"PYTHON_GIL": "0", "TEST_PATIENCE": "60"}
     return subprocess.run(command, cwd=ROOT, env=variables, check=False).returncode
 
 

@@ -152,6 +152,9 @@ class Defaults:
     claim_size: int = 16 * 1024 * 1024
     """A claim takes no further task once it has so many bytes of payloads and headers, whatever its
     count: all that one claim hands out is in memory at once."""
+    answer_size: int = 256 * 1024 * 1024
+    """A look, a take-over by ids or a transaction whose answer would weigh more bytes fails, and
+    nothing of it is done: they have no place to stop early, as a claim has."""
 
 
 @dataclass(frozen=True, slots=True)

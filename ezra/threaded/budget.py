@@ -11,6 +11,9 @@ import os
 import threading
 from pathlib import Path
 
+from ezra.sansio.resp.limits import Limits
+from ezra.threaded.settings import Settings
+
 UNCOUNTED = 16 * 1024
 """Bytes that a connection may hold without being counted."""
 
@@ -86,6 +89,13 @@ class Account:
     def add(self, size: int) -> bool:
         """Say that it holds so much more, until the next `hold` says what then."""
         return self.hold(self._size + size)
+
+
+def budget_of(settings: Settings) -> Budget:
+    """Return the budget that the settings ask for, with nothing counted."""
+    given = settings.max_buffer_bytes
+    limit = default_limit() if given is None else given
+    return Budget(limit, Limits(max_bulk=settings.max_payload_bytes).max_request)
 
 
 def default_limit() -> int:

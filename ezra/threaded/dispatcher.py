@@ -27,11 +27,15 @@ from ezra.sansio.host import Host
 from ezra.sansio.model import Address, Delivery
 from ezra.sansio.queue.looks import Look
 from ezra.sansio.queue.operations import (
+    Claim,
     DeleteQueues,
     Operation,
     Outcome,
     Release,
     RemoveWorker,
+    TakeIdle,
+    TakeOver,
+    Transact,
     Trim,
 )
 from ezra.sansio.session import Session
@@ -46,6 +50,16 @@ milliseconds, for which pushes wait. Inside a transaction it is all at once, as 
 IN_PIECES = (Trim, DeleteQueues, RemoveWorker)
 """The operations that are carried out so."""
 
+HANDING_OUT = (Claim, TakeIdle, TakeOver, Look)
+"""What may have a large outcome."""
+
+TOGETHER = 16
+"""How many operations with such outcomes one client has carried out together: all of them are in
+memory before they are weighed."""
+
+Admit = Callable[[Read, object], object]
+"""Takes a request and its result, and returns what is to be answered."""
+
 
 class Dispatcher:
     """Carries out commands on one engine, for any number of threads."""
@@ -55,18 +69,25 @@ class Dispatcher:
         self._clock = clock
         self._host = host
 
-    def carry_out(self, requests: Sequence[Read], session: Session) -> list[object]:
-        """Return the result, or the error, of each request, in order. None may wait for tasks."""
-        run = _Run(self._engine)
+    def carry_out(self, requests: Sequence[Read], session: Session, admit: Admit) -> list[object]:
+        """Return the result, or the error, of each request, in order. None may wait for tasks.
+
+        Args:
+            requests: what has arrived.
+            session: whose they are.
+            admit: is given each request with its result as soon as there is one, before more are
+                made, and returns what is to be answered.
+        """
+        run = _Run(self._engine, admit)
         now = self._clock.now()
         for request in requests:
             operation = _as_one_operation(request, now)
             if operation is not None:
-                run.add(operation)
+                run.add(request, operation)
                 continue
             if not isinstance(request, PlainCommand | BadCommand):
                 run.execute()
-            run.results.append(self._answer(request, session))
+            run.results.append(admit(request, self._answer(request, session)))
         run.execute()
         return run.results
 
@@ -156,25 +177,34 @@ class Dispatcher:
 class _Run:
     """Results in the making: the operations among them are carried out together."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, admit: Admit) -> None:
         self._engine = engine
+        self._admit = admit
         self._operations: list[Operation] = []
+        self._requests: list[Read] = []
         self._places: list[int] = []
+        self._handing_out = 0
         self.results: list[object] = []
 
-    def add(self, operation: Operation) -> None:
+    def add(self, request: Read, operation: Operation) -> None:
         """Leave the next place to the operation's outcome."""
         self._places.append(len(self.results))
+        self._requests.append(request)
         self._operations.append(operation)
         self.results.append(None)
+        self._handing_out += _hands_out(operation)
+        if self._handing_out == TOGETHER:
+            self.execute()
 
     def execute(self) -> None:
         """Carry out what was added, and put each outcome in its place."""
         if self._operations:
             outcomes = execute(self._engine, self._operations)
-            for place, outcome in zip(self._places, outcomes, strict=True):
-                self.results[place] = outcome
-            self._places, self._operations = [], []
+            done = zip(self._places, self._requests, outcomes, strict=True)
+            for place, request, outcome in done:
+                self.results[place] = self._admit(request, outcome)
+            self._places, self._requests, self._operations = [], [], []
+            self._handing_out = 0
 
 
 def _as_one_operation(request: Read, now: int) -> Operation | None:
@@ -186,6 +216,11 @@ def _as_one_operation(request: Read, now: int) -> Operation | None:
         return as_transact(request, now) if whole else None
     operation = as_operation(request, now)
     return None if isinstance(operation, IN_PIECES) else operation
+
+
+def _hands_out(operation: Operation) -> bool:
+    steps = operation.steps if isinstance(operation, Transact) else (operation,)
+    return any(isinstance(step, HANDING_OUT) for step in steps)
 
 
 def execute(engine: Engine, operations: Sequence[Operation]) -> list[Outcome]:

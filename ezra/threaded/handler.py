@@ -23,10 +23,11 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ezra.sansio.commands import Exec, XReadGroup
-from ezra.sansio.connection import NEED_DATA, BadCommand, Closed, Connection, Read, Signal
+from ezra.sansio.commands import Command, Exec, XAutoClaim, XClaim, XReadGroup
+from ezra.sansio.connection import NEED_DATA, Closed, Connection, Read, Signal
 from ezra.sansio.errors import CommandError, EngineError, EzraError, RemoteProtocolError, Text
 from ezra.sansio.model import Delivery
+from ezra.sansio.queue.allowance import weight
 from ezra.sansio.resp.encoder import encode
 from ezra.sansio.resp.values import SimpleError
 from ezra.sansio.session import Session
@@ -36,7 +37,6 @@ from ezra.threaded.dispatcher import Dispatcher
 from ezra.threaded.engine import Submission
 from ezra.threaded.link import Link
 from ezra.threaded.watcher import Watcher, has_hung_up
-from ezra.threaded.weights import weight
 
 log = logging.getLogger(__name__)
 
@@ -187,18 +187,21 @@ class Handler:
         """Carry the requests out together and send their replies."""
         *before, last = requests
         if not isinstance(last, XReadGroup) or last.block is None:
-            self._send(requests, self._dispatcher.carry_out(requests, self.session))
+            self._send(self._carry_out(requests))
             return
         if before:
             at_once = replace(last, block=None)
-            results = self._dispatcher.carry_out([*before, at_once], self.session)
+            results = self._carry_out([*before, at_once])
             if results[-1] != ():
-                self._send(requests, results)
+                self._send(results)
                 return
-            self._send(before, results[:-1])
+            self._send(results[:-1])
             # The connection learns that these went out: they are not to be released later.
             self._connection.next_event()
         self._answer_blocked(last)
+
+    def _carry_out(self, requests: Sequence[Read]) -> list[object]:
+        return self._dispatcher.carry_out(requests, self.session, self._if_there_is_room)
 
     def _answer_blocked(self, command: XReadGroup) -> None:
         """Wait for the command's tasks, as long as its client is there, and send them."""
@@ -211,7 +214,8 @@ class Handler:
                 results = self._unless_unblocked(self._wait(submission))
         except EngineError as error:
             results = [error.as_answer()]
-        self._send([command], results, only_if_there=True)
+        admitted = [self._if_there_is_room(command, result) for result in results]
+        self._send(admitted, only_if_there=True)
 
     def _wait(self, submission: Submission) -> Sequence[object]:
         """Return the submission's outcome; meanwhile the client is blocked, and watched."""
@@ -234,15 +238,12 @@ class Handler:
         told = self._unblocked_by_error and results == [()]
         return [CommandError(Text.UNBLOCKED)] if told else results
 
-    def _send(
-        self, requests: Sequence[Read], results: Sequence[object], *, only_if_there: bool = False
-    ) -> None:
+    def _send(self, results: Sequence[object], *, only_if_there: bool = False) -> None:
         """Send the replies in one piece; release what they hand out if that cannot be done.
 
         A client that hangs up can still be sent to, its kernel throws the bytes away. After a wait
         that is likely enough to be asked first (`only_if_there`).
         """
-        results = list(map(self._if_there_is_room, requests, results))
         self.errors += sum([isinstance(result, EzraError) for result in results])
         replies = b"".join([self._connection.send(result) for result in results])
         try:
@@ -261,10 +262,12 @@ class Handler:
         """Return the result; one too large for the memory that there is becomes an error.
 
         What it hands out is released. A result that cannot be had again is never refused: that of a
-        transaction, and tasks that are done as they are claimed.
+        transaction, tasks that were taken over, and those that are done as they are claimed.
         """
         size = weight(result)
-        if not size or self._account.add(size) or isinstance(request, Exec | BadCommand):
+        if not size or self._account.add(size):
+            return result
+        if not isinstance(request, Command) or isinstance(request, Exec | XClaim | XAutoClaim):
             return result
         if isinstance(request, XReadGroup) and request.no_ack:
             return result

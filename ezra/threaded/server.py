@@ -24,7 +24,7 @@ from ezra.sansio.resp.encoder import encode
 from ezra.sansio.resp.limits import Limits
 from ezra.sansio.resp.values import SimpleError
 from ezra.sansio.session import ServerIdentity, Session
-from ezra.threaded.budget import Account, Budget, default_limit
+from ezra.threaded.budget import Account, budget_of
 from ezra.threaded.clients import Clients
 from ezra.threaded.clock import Clock
 from ezra.threaded.deadlines import Deadlines
@@ -100,9 +100,7 @@ class Server(socketserver.ThreadingTCPServer):
         self._stopping = threading.Event()
         self._shortages = Seldom(clock)
         self._refusals = Seldom(clock)
-        given = settings.max_buffer_bytes
-        most = default_limit() if given is None else given
-        self._budget = Budget(most, self._limits.max_request)
+        self._budget = budget_of(settings)
         try:
             self.address_family, address = resolve(settings.host, settings.port)
             super().__init__(address, socketserver.BaseRequestHandler)

@@ -18,10 +18,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from ezra.sansio.errors import EngineError, EzraError
+from ezra.threaded.budget import budget_of
 from ezra.threaded.clock import Clock, SystemClock
 from ezra.threaded.engine import Engine
 from ezra.threaded.memory_engine import MemoryEngine
@@ -118,11 +120,13 @@ def open_engine(
     Raises:
         EzraError: it cannot be opened; the text says why and what to do.
     """
+    # What no client may hold, nobody needs to read.
+    defaults = replace(settings.defaults, answer_size=budget_of(settings).share)
     if settings.data_dir == MEMORY:
-        return MemoryEngine(settings.defaults, clock, scheduler=settings.scheduler)
+        return MemoryEngine(defaults, clock, scheduler=settings.scheduler)
     return SqliteEngine(
         Path(settings.data_dir),
-        settings.defaults,
+        defaults,
         clock,
         synchronous=settings.synchronous,
         scheduler=settings.scheduler,

@@ -108,7 +108,8 @@ def work_and_block(
     reply = peer.recv(4096)
     assert task in reply, reply
     peer.sendall(encode("XACK", "first", "g", task))
-    assert peer.recv(4096) == b":1\r\n"
+    acked = peer.recv(4096)
+    assert acked == b":1\r\n", acked
     peer.sendall(encode("XREADGROUP", "GROUP", "g", "w", "BLOCK", 0, "STREAMS", "q", ">"))
     return peer
 

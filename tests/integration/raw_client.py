@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import hiredis
 
-PATIENCE = float(os.environ.get("EZRA_TEST_PATIENCE", "10"))
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "10"))
 """Seconds after which a reply that does not come fails the test."""
 
 Word = str | bytes | int

@@ -28,6 +28,7 @@ from ezra.sansio.model import (
     NewTask,
     Status,
 )
+from ezra.sansio.queue.allowance import ENTRY
 from ezra.sansio.queue.looks import (
     Details,
     Exists,
@@ -78,8 +79,8 @@ DEFAULTS = Defaults(
 )
 """Server defaults under which everything happens within seconds."""
 
-SMALL_CLAIMS = replace(DEFAULTS, claim_size=5)
-"""The same, with claims that stop after a few bytes."""
+SMALL = replace(DEFAULTS, claim_size=5, answer_size=6 * ENTRY)
+"""The same, with claims that stop after a few bytes, and answers that fail after a few tasks."""
 
 queues = st.sampled_from(QUEUES)
 workers = st.sampled_from(WORKERS)

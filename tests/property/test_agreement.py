@@ -45,7 +45,7 @@ from tests.property.fake_clock import FakeClock
 from tests.property.operations import (
     GROUPS,
     QUEUES,
-    SMALL_CLAIMS,
+    SMALL,
     WORKERS,
     looks,
     operations,
@@ -113,8 +113,8 @@ class Agreement(RuleBasedStateMachine):
         """Everything begins at the same moment, empty or with work under way."""
         self.directory = Path(tempfile.mkdtemp(prefix="ezra-agreement-"))
         self.clock = FakeClock()
-        self.model = Model(SMALL_CLAIMS)
-        self.memory = MemoryEngine(SMALL_CLAIMS, self.clock, scheduler=FAR)
+        self.model = Model(SMALL)
+        self.memory = MemoryEngine(SMALL, self.clock, scheduler=FAR)
         self.open()
         self.parked: list[Parked] = []
         self.apart = False
@@ -133,7 +133,7 @@ class Agreement(RuleBasedStateMachine):
         """Open the file."""
         # No power is lost here, so nothing is gained by waiting for the disk.
         self.engine = SqliteEngine(
-            self.directory, SMALL_CLAIMS, self.clock, synchronous="normal", scheduler=FAR
+            self.directory, SMALL, self.clock, synchronous="normal", scheduler=FAR
         )
 
     def teardown(self) -> None:

@@ -193,7 +193,7 @@ class _Peer:
                 return replies + self._connection.send(error)
             if isinstance(event, Signal | Closed):
                 return replies
-            [result] = self._dispatcher.carry_out([event], self._own)
+            [result] = self._dispatcher.carry_out([event], self._own, lambda _, result: result)
             replies += self._connection.send(result)
 
 

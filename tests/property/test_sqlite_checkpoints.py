@@ -31,7 +31,7 @@ def error_of(code: int) -> sqlite3.OperationalError:
 
 def frequent(engine: SqliteEngine) -> Faulty:
     """Have checkpoints often, and return the writer's connection, which can be made to fail."""
-    engine._writer.checkpoints.pages = PAGES
+    engine._writer.checkpoints.pages, engine._writer.checkpoints.every = PAGES, 1
     return make_faulty(engine)
 
 

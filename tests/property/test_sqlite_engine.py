@@ -416,7 +416,7 @@ def test_a_payload_is_written_once(tmp_path: Path) -> None:
 def test_the_wal_stays_allocated_and_bounded(tmp_path: Path) -> None:
     """It starts over in its own space after a checkpoint and does not grow with the work."""
     with engine_in(tmp_path) as engine:
-        engine._writer.checkpoints.pages = 100
+        engine._writer.checkpoints.pages, engine._writer.checkpoints.every = 100, 1
         sizes = []
         for _ in range(6):
             for _ in range(20):

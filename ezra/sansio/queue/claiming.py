@@ -13,7 +13,7 @@ from typing import assert_never
 
 from ezra.sansio.model import Address, Claimed, Delivery, Status, Taken
 from ezra.sansio.queue import changes
-from ezra.sansio.queue.allowance import Allowance
+from ezra.sansio.queue.allowance import Allowance, Room
 from ezra.sansio.queue.lifecycle import Event
 from ezra.sansio.queue.operations import Claim, TakeIdle, TakeOver
 from ezra.sansio.queue.state import State
@@ -134,8 +134,16 @@ def _in_turn(state: State, source: Address, claim: Claim, left: Allowance) -> It
 
 def _take_over(state: State, take: TakeOver) -> tuple[Claimed, ...]:
     state.read_through(take.queue, take.group)
-    asked = (_take_by_id(state, task, take) for task in state.of_queue(take.queue, take.ids))
-    taken = tuple(task for task in asked if task is not None)
+    asked = [
+        (task, changes.taken_by_id(task, take, state.lease_until(task), state.now))
+        for task in state.of_queue(take.queue, take.ids)
+    ]
+    room = Room(state.store.defaults.answer_size)
+    for task, after in asked:
+        if after is not None and after.status is Status.IN_FLIGHT:
+            room.take(task)
+    handed = [_hand_over(state, task, after) for task, after in asked if after is not None]
+    taken = tuple(task for task in handed if task is not None)
     state.roster.see(take.queue, take.group, take.worker, state.now, active=bool(taken))
     return taken
 
@@ -156,11 +164,6 @@ def _take_idle(state: State, take: TakeIdle) -> Taken:
             taken.append(task)
     state.roster.see(take.queue, take.group, take.worker, state.now, active=bool(taken))
     return Taken(tuple(taken), cursor)
-
-
-def _take_by_id(state: State, task: Task, take: TakeOver) -> Claimed | None:
-    after = changes.taken_by_id(task, take, state.lease_until(task), state.now)
-    return None if after is None else _hand_over(state, task, after)
 
 
 def _take_if_idle(

@@ -2,7 +2,8 @@
 
 A look sees what every operation before it did, and everything that is due. Engines answer looks
 from a moment's snapshot, beside whatever is being written; as a step of a `Transact` it sees what
-the steps before it did.
+the steps before it did. One whose answer would weigh more than `Defaults.answer_size` raises
+`CommandError`.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class Infos:
-    """The books of all queues, by name: tuple of `QueueInfo`."""
+    """The books of all queues, by name: tuple of `QueueInfo`, without first and last tasks."""
 
 
 @dataclass(frozen=True, slots=True)

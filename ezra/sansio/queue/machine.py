@@ -25,6 +25,7 @@ from typing import assert_never
 from ezra.sansio.errors import CommandError, LocalProtocolError, Text
 from ezra.sansio.model import Defaults, Status
 from ezra.sansio.queue import changes, claiming, on_queues, on_tasks, pushing, viewing
+from ezra.sansio.queue.allowance import Room
 from ezra.sansio.queue.lifecycle import LAPSED, RESTARTED, Event
 from ezra.sansio.queue.looks import Answer, Look
 from ezra.sansio.queue.operations import (
@@ -206,18 +207,22 @@ class QueueMachine:
 
     def _transact(self, transact: Transact) -> Result:
         check_steps(transact.steps)
+        room = Room(self._state.store.defaults.answer_size)
         try:
             with self._state.journal.transaction():
-                return tuple(self._step(step) for step in transact.steps)
+                return tuple(self._step(step, room) for step in transact.steps)
         except CommandError as error:
             raise CommandError(Text.ROLLED_BACK.format(error=error)) from error
 
-    def _step(self, step: Operation | Look) -> Result | Answer:
+    def _step(self, step: Operation | Look, room: Room) -> Result | Answer:
         """Carry out one step of a transaction, after what the steps before it made due."""
         self._fall_due()
         if isinstance(step, Look):
-            return viewing.answer(self._state, step)
-        return self._carry_out(step)
+            answer: Result | Answer = viewing.answer(self._state, step)
+        else:
+            answer = self._carry_out(step)
+        room.take_all(answer)
+        return answer
 
 
 def check_steps(steps: Iterable[Operation | Look]) -> None:

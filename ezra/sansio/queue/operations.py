@@ -186,7 +186,8 @@ class TakeOver:
     0. That counts an attempt; a task that has none left dies instead. Answers the tasks that the
     worker holds now, in the order of the ids, as a tuple of `Claimed`.
 
-    Raises `CommandError` where there is no such queue or group.
+    Raises `CommandError` where there is no such queue or group, or where the answer would weigh
+    more than `Defaults.answer_size`.
     """
 
     queue: str
@@ -266,9 +267,10 @@ class Trim:
 class Transact:
     """Carry out all the steps, in order, as one: nobody sees or claims anything in between.
 
-    Answers a tuple with the answer of each step. If one of them raises `CommandError`, all of them
-    are undone, and it is raised as `ROLLED_BACK`. No step may be a claim with a deadline, or
-    another transaction. Who waits for what it made available is served when it is over.
+    Answers a tuple with the answer of each step. If one of them raises `CommandError`, or if all of
+    them weigh more than `Defaults.answer_size`, all of them are undone, and it is raised as
+    `ROLLED_BACK`. No step may be a claim with a deadline, or another transaction. Who waits for
+    what it made available is served when it is over.
     """
 
     steps: tuple[Operation | Look, ...]

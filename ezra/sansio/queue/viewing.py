@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice, takewhile
 from typing import assert_never
 
@@ -20,6 +21,7 @@ from ezra.sansio.model import (
     WorkerInfo,
 )
 from ezra.sansio.queue import changes
+from ezra.sansio.queue.allowance import Room
 from ezra.sansio.queue.looks import (
     Answer,
     Details,
@@ -46,6 +48,12 @@ OnGroups = Details | Groups | Workers | FindGroup
 
 def answer(state: State, look: Look) -> Answer:
     """Answer the look; its own docstring says how, and what it raises."""
+    found = _answer(state, look)
+    Room(state.store.defaults.answer_size).take_all(found)
+    return found
+
+
+def _answer(state: State, look: Look) -> Answer:
     match look:
         case Length() | Exists() | Names() | Info() | Infos():
             return _of_queues(state, look)
@@ -71,7 +79,7 @@ def _of_queues(state: State, look: OnQueues) -> Answer:
         case Info():
             return _info(state, state.existing(look.queue, Text.NO_SUCH_KEY))
         case Infos():
-            return tuple(_info(state, shelf) for shelf in state.store.shelves())
+            return tuple(_books(state, shelf) for shelf in state.store.shelves())
         case _:
             assert_never(look)
 
@@ -94,6 +102,11 @@ def _names(state: State, look: Names) -> tuple[QueueName, ...]:
 
 
 def _info(state: State, shelf: Shelf) -> QueueInfo:
+    first, last = _entry(state, shelf.live.first()), _entry(state, shelf.live.last())
+    return replace(_books(state, shelf), first=first, last=last)
+
+
+def _books(state: State, shelf: Shelf) -> QueueInfo:
     books = shelf.books
     return QueueInfo(
         at=state.now,
@@ -111,8 +124,8 @@ def _info(state: State, shelf: Shelf) -> QueueInfo:
         last_id=books.last_id,
         last_claimed=books.last_claimed,
         oldest_waiting=shelf.waiting_since.first_rank(),
-        first=_entry(state, shelf.live.first()),
-        last=_entry(state, shelf.live.last()),
+        first=None,
+        last=None,
     )
 
 

@@ -82,6 +82,9 @@ def rounds(lines: Sequence[Sequence[Call]]) -> Iterator[tuple[Kind, list[Call]]]
     Each line is one submission's calls, whose order is kept. Calls of different lines may pass each
     other, so that those of one kind come together and need few statements.
     """
+    if len(lines) == 1:
+        yield from runs(lines[0])
+        return
     rest = [deque(line) for line in lines if line]
     while rest:
         kind = min((type(line[0].operation) for line in rest), key=ORDER.__getitem__)

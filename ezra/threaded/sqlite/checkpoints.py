@@ -2,7 +2,7 @@
 
 SQLite would do that by itself, at the end of a COMMIT, but it throws the outcome away: a disk that
 fails there would go unnoticed until the log is needed. So its own checkpoints are off, and the
-writer asks after each commit whether one is due. That takes two small reads of the log: the frame
+writer asks every few commits whether one is due. That takes two small reads of the log: the frame
 that makes it long enough belongs to the log as it is now exactly if its salt is that of the header.
 (SQLite's locks are on other files, so this one may be opened beside it.)
 
@@ -30,6 +30,10 @@ PAGES = 4_096
 it changed, so fewer are better; and the log begins anew in the space that it has, which makes
 fdatasync twice as fast as on a file that grows."""
 
+EVERY = 8
+"""Commits between two looks whether one is due: the log gets a little longer than it has to, and
+most commits do without the reads."""
+
 AGAIN = 1_024
 """Frames after which one is tried again that could not bring everything in."""
 
@@ -48,12 +52,13 @@ class Checkpoints:
     """
 
     def __init__(self, database: Path) -> None:
-        self.pages, self.again = PAGES, AGAIN
+        self.pages, self.every, self.again = PAGES, EVERY, AGAIN
         """As the constants of these names; a test may have checkpoints oftener."""
         self._path = database.with_name(database.name + "-wal")
         self._file: int | None = None
         self._salt = b""
         self._due_at = PAGES
+        self._commits = 0
         self._warned = False
         self._held_up = False
 
@@ -90,7 +95,8 @@ class Checkpoints:
         Raises:
             OutcomeUnknown: the storage has failed.
         """
-        if not (at_once or self.due()):
+        self._commits += 1
+        if not (at_once or (self._commits % self.every == 0 and self.due())):
             return
         try:
             self.run(connection)

@@ -27,6 +27,7 @@ from ezra.sansio.errors import (
     Text,
 )
 from ezra.sansio.model import MILLISECOND, SECOND, SEQUENCE_BITS, Defaults, Status
+from ezra.sansio.queue.allowance import Room
 from ezra.sansio.queue.looks import Answer, Look
 from ezra.sansio.queue.machine import check_steps
 from ezra.sansio.queue.operations import Operation, Transact
@@ -98,6 +99,7 @@ class SqliteEngine(Engine):
     ) -> None:
         self._clock = clock
         self._scheduler = scheduler
+        self._answer_size = defaults.answer_size
         self._checkpoints = Checkpoints(data_dir / DATABASE_FILE)
         self.space = FreeSpace(data_dir, min_free_bytes, self._checkpoints.size)
         """How much the disk has left, and whether that is enough."""
@@ -137,7 +139,8 @@ class SqliteEngine(Engine):
         self._catch_up()
         try:
             with self._readers.snapshot() as connection:
-                return reading.answer(reading.View(connection, self._clock.now()), look)
+                view = reading.View(connection, self._clock.now(), Room(self._answer_size))
+                return reading.answer(view, look)
         except sqlite3.Error as error:
             fault = faults.of_reading(error)
             if isinstance(fault, OutcomeUnknown):

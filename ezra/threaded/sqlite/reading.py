@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from ezra.sansio.errors import CommandError, Text
@@ -23,6 +24,7 @@ from ezra.sansio.model import (
     WorkerInfo,
 )
 from ezra.sansio.queue import changes
+from ezra.sansio.queue.allowance import Room
 from ezra.sansio.queue.looks import (
     Answer,
     Details,
@@ -57,8 +59,24 @@ class View:
     connection: sqlite3.Connection
     now: int
     """The moment at which it looks, in Unix microseconds."""
+    room: Room
+    """For the tasks that it answers."""
     roster: Roster | None = None
     """Who has been seen in which group, for the looks that need it."""
+
+    def entries(self, statement: str, *values: object) -> tuple[Entry, ...]:
+        """Return the tasks that a statement finds, as they are seen without being claimed.
+
+        Raises:
+            CommandError: there is no room for them. No more than there is room for are read.
+        """
+        entries = []
+        with closing(self.connection.execute(statement, values)) as cursor:
+            for row in cursor:
+                entry = _entry(row)
+                self.room.take(entry)
+                entries.append(entry)
+        return tuple(entries)
 
     def rows(self, statement: str, *values: object) -> list[Row]:
         """Return what a statement finds."""
@@ -123,7 +141,10 @@ def _info(view: View, queue: str) -> QueueInfo:
     rows = view.rows(statements.BOOKS, queue)
     if not rows:
         raise CommandError(Text.NO_SUCH_KEY)
-    return _books(view, rows[0])
+    queue_id = rows[0][0]
+    first = _first(view.entries(statements.FIRST_LIVE, queue_id))
+    last = _first(view.entries(statements.LAST_LIVE, queue_id))
+    return replace(_books(view, rows[0]), first=first, last=last)
 
 
 def _books(view: View, row: Row) -> QueueInfo:
@@ -144,8 +165,8 @@ def _books(view: View, row: Row) -> QueueInfo:
         last_id=row[16],
         last_claimed=row[17],
         oldest_waiting=view.rows(statements.OLDEST_READY, queue_id)[0][0],
-        first=_first(_entries(view, statements.FIRST_LIVE, queue_id)),
-        last=_first(_entries(view, statements.LAST_LIVE, queue_id)),
+        first=None,
+        last=None,
     )
 
 
@@ -177,7 +198,7 @@ def _range(view: View, look: Range) -> tuple[Entry, ...]:
         (True, True): statements.DEAD_BACKWARDS,
     }[look.address.dead, look.backwards]
     values = (rows[0][0], look.first, min(look.last, MAX_ID), _limit(look.count))
-    return _entries(view, statement, *values)
+    return view.entries(statement, *values)
 
 
 def _pending(view: View, look: Pending) -> PendingSummary:
@@ -202,11 +223,6 @@ def _held(view: View, queue_id: int, look: PendingTasks) -> tuple[Held, ...]:
         rows = view.rows(statements.HELD_BY_ONE, *values, look.worker, _limit(look.count))
     tasks = (to_task(row, look.queue) for row in rows)
     return tuple(changes.held(task, view.now) for task in tasks)
-
-
-def _entries(view: View, statement: str, *values: object) -> tuple[Entry, ...]:
-    """Return tasks as they are seen without being claimed."""
-    return tuple(map(_entry, view.rows(statement, *values)))
 
 
 def _entry(row: Row) -> Entry:
@@ -250,7 +266,7 @@ def _details(view: View, look: Details) -> QueueDetails:
     most = MAX_ID if look.count is None else look.count
     return QueueDetails(
         info,
-        _entries(view, statements.LIVE, queue_id, 0, MAX_ID, most),
+        view.entries(statements.LIVE, queue_id, 0, MAX_ID, most),
         _groups(view, look.queue, queue_id),
         _held(view, queue_id, PendingTasks(look.queue, group="", count=most)),
     )

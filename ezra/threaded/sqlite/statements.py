@@ -166,18 +166,24 @@ HOLDS = """
 """
 """Whether a worker holds anything of a queue. Index: tasks_held."""
 
-_IDLE = f"""
-    SELECT {LOADED}, {PUSHED} FROM tasks INDEXED BY tasks_held
-    LEFT JOIN payloads ON task_id = tasks.id
-    WHERE queue_id = ? AND status = 'in_flight' AND tasks.id > ? AND lease_until > ?
-        AND max(0, ? - coalesce(renewed_at, claimed_at)) >= ?
-"""
 
-IDLE = f"{_IDLE} AND (dead_at IS NOT NULL) = ? ORDER BY tasks.id LIMIT ?"
+def _idle(where_from: str) -> str:
+    """Return a statement that sorts ids, and only then reads their tasks, one by one."""
+    return f"""
+        SELECT {LOADED}, {PUSHED} FROM (
+            SELECT id FROM tasks INDEXED BY tasks_held
+            WHERE queue_id = ? AND status = 'in_flight' AND id > ? AND lease_until > ?
+                AND max(0, ? - coalesce(renewed_at, claimed_at)) >= ? {where_from}
+            ORDER BY id LIMIT ?
+        ) AS idle CROSS JOIN tasks ON tasks.id = idle.id LEFT JOIN payloads ON task_id = tasks.id
+    """
+
+
+IDLE = _idle("AND (dead_at IS NOT NULL) = ?")
 """Tasks in flight after an id that have been idle for so long at a moment, from the queue or its
 dead-letter queue. Reads the tasks that its workers hold. Index: tasks_held."""
 
-ALL_IDLE = f"{_IDLE} ORDER BY tasks.id LIMIT ?"
+ALL_IDLE = _idle("")
 """The same, wherever they came from. Index: tasks_held."""
 
 NEXT_IN_FLIGHT = """

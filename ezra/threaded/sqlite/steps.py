@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, get_args
 
 from ezra.sansio.errors import CommandError, EzraError, Text
 from ezra.sansio.model import Claimed, Status
 from ezra.sansio.queue import changes
+from ezra.sansio.queue.allowance import Room
 from ezra.sansio.queue.looks import Look
 from ezra.sansio.queue.operations import (
     Ack,
@@ -132,36 +134,39 @@ def take_over(tx: Transaction, calls: Sequence[Call]) -> None:
 
     def answer(tasks: Tasks, take: TakeOver) -> tuple[tuple[Claimed, ...], list[Task]]:
         tx.registry.read_through(take.queue, take.group)
-        found = _of_queue(tasks, take.queue, take.ids)
+        held: list[Claimed] = []
+        changed: list[Task] = []
         asked = [
-            (task, changes.taken_by_id(task, take, tx.lease_until(task), tx.now)) for task in found
+            (task, changes.taken_by_id(task, take, tx.lease_until(task), tx.now))
+            for task in _of_queue(tasks, take.queue, take.ids)
         ]
-        taken = [
-            (before, tx.quarantined(before) if before.id in tx.findings else after)
-            for before, after in asked
-            if after is not None
-        ]
-        held = tuple(
-            changes.handed_out(after, _idle(before, tx.now))
-            for before, after in taken
-            if after.status is Status.IN_FLIGHT
-        )
+        ids = [after.id for _, after in asked if after and after.status is Status.IN_FLIGHT]
+        whole = tx.load_whole(ids, Room(tx.answer_size))
+        for before, after in asked:
+            if after is None:
+                continue
+            if after.id in tx.findings:
+                changed.append(tx.quarantined(before))
+                continue
+            changed.append(after)
+            if after.id in whole:
+                pushed = whole[after.id]
+                given = replace(after, payload=pushed.payload, headers=pushed.headers)
+                held.append(changes.handed_out(given, _idle(before, tx.now)))
         roster = tx.registry.roster
         roster.see(take.queue, take.group, take.worker, tx.now, active=bool(held))
-        return held, [after for _, after in taken]
+        return tuple(held), changed
 
-    _change(tx, calls, answer, whole=True)
+    _change(tx, calls, answer)
 
 
 def _change(
     tx: Transaction,
     calls: Sequence[Call],
     answer: Callable[[Tasks, Any], tuple[Outcome, list[Task]]],
-    *,
-    whole: bool = False,
 ) -> None:
     """Load the tasks that the calls name, have `answer` change them call by call, save them."""
-    tasks = tx.load((each for call in calls for each in _named(call.operation)), whole=whole)
+    tasks = tx.load(each for call in calls for each in _named(call.operation))
     changed: Tasks = {}
     for call in calls:
         try:
@@ -240,19 +245,26 @@ def _indivisible(tx: Transaction) -> Iterator[None]:
 
 def _carry_out_steps(tx: Transaction, calls: Sequence[Call]) -> Result:
     """Carry out the steps, run by run, and return their answers; raise the first error."""
+    room = Room(tx.answer_size)
     for kind, run in runs(calls):
         catch_up(tx)
-        carry_out(tx, kind, run)
-        for call in run:
-            if isinstance(call.outcome, EzraError):
-                raise call.outcome
+        for part in [[call] for call in run] if kind in HANDING_OUT else [run]:
+            carry_out(tx, kind, part)
+            for call in part:
+                if isinstance(call.outcome, EzraError):
+                    raise call.outcome
+                room.take_all(call.outcome)
     return tuple(call.outcome for call in calls if not isinstance(call.outcome, EzraError))
 
 
 def look(tx: Transaction, look: Look) -> Outcome:
     """Answer a look from what the transaction has done so far."""
-    return reading.answer(reading.View(tx.connection, tx.now, tx.registry.roster), look)
+    view = reading.View(tx.connection, tx.now, Room(tx.answer_size), tx.registry.roster)
+    return reading.answer(view, look)
 
+
+HANDING_OUT: frozenset[Kind] = frozenset({Claim, TakeOver, TakeIdle, *get_args(Look)})
+"""What is carried out one by one in a transaction, which may stop at any of them for its size."""
 
 STEPS: dict[Kind, Step] = {
     Push: push,

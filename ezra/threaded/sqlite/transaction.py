@@ -11,12 +11,12 @@ import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TypeVar
 
 from ezra.sansio.model import FOREVER, Address, Defaults, Status, wire_id
 from ezra.sansio.queue import changes
-from ezra.sansio.queue.allowance import size_of
+from ezra.sansio.queue.allowance import Room, size_of
 from ezra.sansio.queue.lifecycle import LAPSED, Event, transition
 from ezra.sansio.queue.operations import Claim
 from ezra.sansio.queue.task import Task
@@ -65,6 +65,7 @@ class Transaction:
         self.now = now
         self.retention = defaults.retention
         self.claim_size = defaults.claim_size
+        self.answer_size = defaults.answer_size
         self.due = FOREVER
         """The first moment at which something falls due because of what was done here."""
         self.swept_until: int | None = None
@@ -86,19 +87,31 @@ class Transaction:
 
     # -- Tasks -------------------------------------------------------------------------------------
 
-    def load(self, ids: Iterable[int], *, whole: bool = False) -> dict[int, Task]:
+    def load(self, ids: Iterable[int]) -> dict[int, Task]:
         """Return those of the tasks that exist, by id, as they are once everything due is done.
 
-        Args:
-            ids: any ids.
-            whole: whether to load their payloads, too.
+        They come without their payloads.
         """
-        statement = statements.load_whole_tasks if whole else statements.load_tasks
         tasks: dict[int, Task] = {}
         for chunk in chunks(list(dict.fromkeys(ids))):
-            rows = self.connection.execute(statement(len(chunk)), chunk).fetchall()
+            rows = self.connection.execute(statements.load_tasks(len(chunk)), chunk).fetchall()
             loaded = (self._as_if_swept(self.task(row)) for row in rows)
             tasks.update((task.id, task) for task in loaded if task is not None)
+        return tasks
+
+    def load_whole(self, ids: Sequence[int], room: Room) -> dict[int, Task]:
+        """Return tasks that exist with their payloads, by id, otherwise as they are stored.
+
+        Raises:
+            CommandError: there is no room for them. No more than there is room for are read.
+        """
+        tasks: dict[int, Task] = {}
+        for chunk in chunks(ids):
+            statement = statements.load_whole_tasks(len(chunk))
+            with closing(self.connection.execute(statement, chunk)) as cursor:
+                for row in cursor:
+                    task = tasks[row[0]] = self.task(row)
+                    room.take(task)
         return tasks
 
     def _as_if_swept(self, task: Task) -> Task | None:
@@ -241,7 +254,9 @@ class Transaction:
         Args:
             late: whether also those whose deadline has come.
         """
-        left, self.freed = self.freed, Counter[Address]()
+        if not self.freed:  # asked for several times in every transaction
+            return []
+        left, self.freed = self.freed, Counter()
         chosen = []
         for call in self.parking.waiting_for(left):
             claim = call.operation

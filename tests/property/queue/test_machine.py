@@ -18,9 +18,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ezra.sansio.errors import CommandError
-from ezra.sansio.model import FOREVER, SECOND, Address, Delivery, QueueInfo, Status, Taken
+from ezra.sansio.model import (
+    FOREVER,
+    SECOND,
+    Address,
+    Delivery,
+    QueueInfo,
+    QueueName,
+    Status,
+    Taken,
+)
 from ezra.sansio.queue.lifecycle import RESTARTED
-from ezra.sansio.queue.looks import Infos
+from ezra.sansio.queue.looks import Info, Infos, Names
 from ezra.sansio.queue.machine import QueueMachine, Waiting, Woken
 from ezra.sansio.queue.operations import (
     Claim,
@@ -325,8 +334,10 @@ class QueueHistories(RuleBasedStateMachine):
         self.move_to(self.now)
         for task in self.machine.tasks():
             oracle.check_record(task, self.now)
-        infos = self.machine.look(Infos(), self.now)
-        self.books.check(cast(tuple[QueueInfo, ...], infos), self.machine.tasks(), self.now)
+        infos = books(self.machine, self.now)
+        self.books.check(infos, self.machine.tasks(), self.now)
+        together = self.machine.look(Infos(), self.now)
+        assert together == tuple(replace(info, first=None, last=None) for info in infos)
         kept = self.machine._state.ledger.kept()
         assert [(each.queue, each.dedup, each.id, each.until) for each in kept] == self.books.keys
         self.the_next_due_moment_is_exact()
@@ -356,9 +367,15 @@ def claim_queues(claim: Claim) -> list[str]:
 
 def everything(machine: QueueMachine, moment: int) -> object:
     """Return all that can be seen of the machine at the moment, but for the moment itself."""
-    infos = cast(tuple[QueueInfo, ...], machine.look(Infos(), moment))
-    books = [replace(info, at=0) for info in infos]
-    return books, machine.tasks(), machine.woken(), machine._state.ledger.kept()
+    infos = [replace(info, at=0) for info in books(machine, moment)]
+    return infos, machine.tasks(), machine.woken(), machine._state.ledger.kept()
+
+
+def books(machine: QueueMachine, moment: int) -> tuple[QueueInfo, ...]:
+    """Return the books of each queue, by name."""
+    queues = cast(tuple[QueueName, ...], machine.look(Names(), moment))
+    names = sorted(queue.name for queue in queues)
+    return tuple(cast(QueueInfo, machine.look(Info(name), moment)) for name in names)
 
 
 def unchanging(task: Task) -> tuple[object, ...]:
