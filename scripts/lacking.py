@@ -1,6 +1,7 @@
 """What the tests cannot have on a CPython 3.13 without the GIL, as a plugin of pytest.
 
 Importing one of these libraries there skips the module, or the test, that does so, with its reason.
+Nor can memory be held to its limits there, for every thread has an allocator of its own.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.abc import MetaPathFinder
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
 
 LACKING: Mapping[str, str] = {
     "cryptography": "has no build for CPython 3.13 without the GIL",
@@ -37,3 +42,13 @@ class Lacking(MetaPathFinder):
 def pytest_configure() -> None:
     """Look first wherever pytest imports anything."""
     sys.meta_path.insert(0, Lacking())
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Skip the tests that measure memory."""
+    import pytest  # noqa: PLC0415 - as above
+
+    skip = pytest.mark.skip(reason="without the GIL each thread has an allocator of its own")
+    for item in items:
+        if item.get_closest_marker("memory"):
+            item.add_marker(skip)

@@ -195,6 +195,7 @@ def test_an_announcement_that_makes_no_sense_ends_its_connection(server: LocalSe
             assert client.is_closed()
 
 
+@pytest.mark.memory
 def test_what_is_announced_and_never_sent_costs_nothing(tmp_path: Path) -> None:
     """Fifty clients announce half a gigabyte each, a million words each, and fall silent."""
     with ServerProcess(tmp_path) as server:
@@ -209,6 +210,7 @@ def test_what_is_announced_and_never_sent_costs_nothing(tmp_path: Path) -> None:
         work(honest)
 
 
+@pytest.mark.memory
 def test_a_thousand_idle_clients_cost_little_and_disturb_nobody(tmp_path: Path) -> None:
     """They connect, say nothing, and stay."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -230,6 +232,7 @@ def _clients(client: RawClient) -> int:
     return int(line.partition(b":")[2])
 
 
+@pytest.mark.memory
 def test_who_never_reads_its_replies_is_not_read_from_either(tmp_path: Path) -> None:
     """A pipeline without end costs what one turn may hold, and others nothing."""
     with ServerProcess(tmp_path) as server:

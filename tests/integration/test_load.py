@@ -36,6 +36,7 @@ AS_NOBODY = (
 )  # fmt: skip
 
 
+@pytest.mark.memory
 def test_a_blocked_worker_costs_little_and_is_reached_at_once() -> None:
     """What the long campaign shows for ten thousand, with fewer."""
     # Without an fsync for each of thousands of commits, which change nothing about memory.

@@ -218,6 +218,7 @@ def test_max_clients_is_lowered_to_what_the_machine_allows(tmp_path: Path) -> No
         assert server.client().call("PING") == b"PONG"
 
 
+@pytest.mark.memory
 def test_a_claim_of_any_count_takes_a_bounded_amount_of_memory(tmp_path: Path) -> None:
     """A thousand tasks are asked for, 160 MiB lie there: what is loaded is a claim's size."""
     with ServerProcess(tmp_path) as server:
@@ -229,3 +230,20 @@ def test_a_claim_of_any_count_takes_a_bounded_amount_of_memory(tmp_path: Path) -
         [[_, tasks]] = client.reply()
         assert len(tasks) == 2
         assert server.peak_memory() < before + 96 * MEBIBYTE
+
+
+@pytest.mark.memory
+@pytest.mark.parametrize("together", [1, 50])
+def test_looks_at_very_much_take_a_bounded_amount_of_memory(tmp_path: Path, together: int) -> None:
+    """One client may hold 32 MiB here: a look at more ends there, many that fit end together."""
+    with ServerProcess(tmp_path, "--max-buffer-bytes", str(64 * MEBIBYTE)) as server:
+        client = server.client()
+        for _ in range(20):
+            client.push("q", bytes(8 * MEBIBYTE))
+        before = server.memory()
+        count = 20 if together == 1 else 3
+        client.send_bytes(encode("XRANGE", "q", "-", "+", "COUNT", count) * together)
+        replies = [client.reply() for _ in range(together)]
+        refused = [reply for reply in replies if str(reply).startswith("OOM ")]
+        assert len(refused) == (1 if together == 1 else together - 1)
+        assert server.peak_memory() < before + 128 * MEBIBYTE

@@ -70,6 +70,7 @@ def test_a_broken_frame_leaves_no_circle(server: LocalServer, circles: list[obje
     assert [one for one in circles if isinstance(one, BaseException)] == []
 
 
+@pytest.mark.memory
 def test_refused_payloads_do_not_pile_up(tmp_path: Path) -> None:
     """Of many large payloads that are refused, the server holds no more than a few at a time."""
     size = 4 * 1024 * 1024

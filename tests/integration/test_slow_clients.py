@@ -49,6 +49,7 @@ def buffers(client: RawClient) -> int:
     return int(next(line for line in lines if line.startswith(b"buffer_bytes:")).split(b":")[1])
 
 
+@pytest.mark.memory
 def test_announcing_costs_nothing_and_idling_little() -> None:
     """A thousand idle connections, and one that announces 512 MiB and sends none of it."""
     with (
@@ -70,6 +71,7 @@ def test_announcing_costs_nothing_and_idling_little() -> None:
         assert buffers(asking) == 0
 
 
+@pytest.mark.memory
 def test_what_arrives_slowly_costs_what_has_arrived() -> None:
     """And it is counted, until its client goes."""
     with ServerProcess(":memory:", "--max-payload-bytes", str(512 * MIB)) as server:
@@ -83,6 +85,7 @@ def test_what_arrives_slowly_costs_what_has_arrived() -> None:
         until(lambda: buffers(asking) == 0, "it to be given back")
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize("way", ["unfinished requests", "kept transactions"])
 def test_many_who_hold_much_are_refused_together(way: str) -> None:
     """Each is within its own limits, their sum would not be: the last are told and sent away."""
