@@ -82,9 +82,8 @@ docs: ready-to-run  ## write again those parts of docs/ that are generated
 	$(VENV) docs/generate.py
 
 clean:  ## remove whatever make made; the tasks in ezra-data stay
-	rm -rf .venv .clients .tools .fuzz build *.egg-info .coverage .coverage.* .hypothesis .import_linter_cache \
-	rm -rf .venv .clients .tools .free-threaded build *.egg-info .coverage .coverage.* .hypothesis .import_linter_cache \
-	    .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .clients .tools .fuzz .free-threaded build *.egg-info .coverage .coverage.* .hypothesis \
+	    .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 set-up = python=$$(scripts/find-python) && "$$python" -m scripts.set_up

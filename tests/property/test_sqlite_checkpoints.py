@@ -70,6 +70,19 @@ def test_a_checkpoint_comes_when_the_log_has_its_pages(tmp_path: Path) -> None:
         assert max(sizes) < 2 * PAGES * 4_120
 
 
+def test_one_is_looked_for_every_few_commits(tmp_path: Path) -> None:
+    """Looking costs reads, which most commits do without."""
+    with engine_in(tmp_path) as engine:
+        engine._writer.checkpoints.pages, engine._writer.checkpoints.every = 1, 4
+        done = seen(make_faulty(engine))
+        found = []
+        for _ in range(8):
+            push(engine)
+            found.append(len(done))
+        first = found.index(1)
+        assert found == [0] * first + [1] * 4 + [2] * (4 - first)
+
+
 def test_without_its_pages_there_is_none(tmp_path: Path) -> None:
     """Nor does SQLite make one by itself, within a COMMIT, where nobody would see it fail."""
     with engine_in(tmp_path) as engine:
