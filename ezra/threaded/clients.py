@@ -54,11 +54,16 @@ class Clients:
             self._handlers[peer] = handler
 
     def remove(self, peer: socket.socket) -> None:
-        """Forget a client; one that was never added changes nothing."""
+        """Close a client's socket and forget it; one that was never added is only closed.
+
+        Both under the lock, as every order is given: the descriptor may belong to somebody else as
+        soon as it is closed, whom an order for this client would hit.
+        """
         with self._changed:
             handler = self._handlers.pop(peer, None)
             if handler is not None:
                 self._gone = _sum(self._gone, handler)
+            peer.close()
             self._changed.notify_all()
 
     def reject(self) -> None:
@@ -72,11 +77,12 @@ class Clients:
         with self._changed:
             return self._handlers[peer]
 
-    def of(self, session: Session) -> Handler | None:
-        """Return the handler of a session, if its client is still there."""
+    def tell(self, session: Session, order: Callable[[Handler], bool]) -> bool:
+        """Give the handler of a session an order; return its answer, False if nobody is there."""
         with self._changed:
             found = (handler for handler in self._handlers.values() if handler.session is session)
-            return next(found, None)
+            handler = next(found, None)
+            return handler is not None and order(handler)
 
     def sessions(self) -> list[Session]:
         """Return everybody's session."""

@@ -20,6 +20,7 @@ from ezra.threaded.budget import Budget
 from ezra.threaded.clients import Clients
 from ezra.threaded.clock import Clock
 from ezra.threaded.engine import Engine
+from ezra.threaded.handler import Handler
 from ezra.threaded.settings import MEMORY, Settings
 from ezra.threaded.sqlite.backup import BACKUPS, back_up
 from ezra.threaded.sqlite.database import DATABASE_FILE
@@ -95,18 +96,11 @@ class ServerHost(Host):
 
     def kill(self, client: Session) -> None:
         """End a client's connection; the one that asks gets its reply."""
-        handler = self._clients.of(client)
-        if handler is None:
-            return  # it went by itself
-        if handler.thread == threading.get_ident():
-            handler.stop()
-        else:
-            handler.cut()
+        self._clients.tell(client, _end)  # or it went by itself
 
     def unblock(self, client: Session, *, error: bool) -> bool:
         """End a client's wait for a task; tell whether it waited."""
-        handler = self._clients.of(client)
-        return handler is not None and handler.unblock(error=error)
+        return self._clients.tell(client, lambda handler: handler.unblock(error=error))
 
     def back_up(self, name: str) -> tuple[str, int]:
         """Write a backup of this name, in the thread that asks, beside all others' work."""
@@ -128,6 +122,14 @@ class ServerHost(Host):
         with suppress(OSError):  # SQLite may be about to make it, or to remove it
             return Path(self._settings.data_dir, name).stat().st_size
         return 0
+
+
+def _end(handler: Handler) -> bool:
+    if handler.thread == threading.get_ident():
+        handler.stop()
+    else:
+        handler.cut()
+    return True
 
 
 def gather(

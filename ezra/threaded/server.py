@@ -210,7 +210,6 @@ class Server(socketserver.ThreadingTCPServer):
 
     def close_request(self, request: Any) -> None:
         """Close the client's socket and forget it."""
-        super().close_request(request)
         self._clients.remove(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's

@@ -118,6 +118,13 @@ def prepare() -> None:
 # -- The books of clients --------------------------------------------------------------------------
 
 
+class _Peer:
+    """Stands for a client's socket."""
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to close."""
+
+
 def counting(scheduler: Scheduler) -> None:
     """Clients come and go while others count them: nobody is counted twice or forgotten."""
     clients = Clients()
@@ -125,7 +132,7 @@ def counting(scheduler: Scheduler) -> None:
 
     def client() -> None:
         for _ in range(2):
-            peer = cast(socket.socket, object())
+            peer = cast(socket.socket, _Peer())
             session = Session(1, ServerIdentity("0"))
             handler = cast(Handler, SimpleNamespace(session=session, commands=1, errors=0))
             clients.add(peer, handler)

@@ -18,10 +18,15 @@ class Found(AssertionError):
     """A schedule came to a fault; the text names its seed."""
 
 
+SEEDS = 3
+"""Seeds under which a sweep tries each moment."""
+
+
 def sweep(scenario: Scenario, traced: tuple[str, ...], name: str, threads: int, most: int) -> int:
     """Hold up each of a scenario's first threads once, at each of its first decisions.
 
-    Whatever takes one change of threads at the wrong moment is found for certain that way.
+    Whatever takes one change of threads at the wrong moment is found that way. Who is woken first
+    goes by the seed, so each moment is tried under some of them.
 
     Args:
         scenario: what is played, so often as there are decisions.
@@ -36,10 +41,11 @@ def sweep(scenario: Scenario, traced: tuple[str, ...], name: str, threads: int, 
     Raises:
         Found: a schedule came to a fault.
     """
-    ambushes = list(itertools.product(range(1, threads + 1), range(1, most + 1)))
-    for ambush in ambushes:
-        play(scenario, 0, traced, name, ambush)
-    return len(ambushes)
+    ambushes = itertools.product(range(1, threads + 1), range(1, most + 1))
+    schedules = list(itertools.product(ambushes, range(SEEDS)))
+    for ambush, seed in schedules:
+        play(scenario, seed, traced, name, ambush)
+    return len(schedules)
 
 
 def play(
@@ -58,6 +64,6 @@ def play(
     try:
         scheduler.run(lambda: scenario(scheduler))
     except Exception as error:
-        where = f"ambush {ambush}" if ambush else f"seed {seed}"
+        where = f"seed {seed}, ambush {ambush}" if ambush else f"seed {seed}"
         raise Found(f"{name}, {where}: {error!r}\n{error}") from error
     return scheduler

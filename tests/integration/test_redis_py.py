@@ -111,7 +111,7 @@ def test_a_client_that_retries_its_block_gets_one_task_once(
     worker.start()
     server.until_blocked(1)
     [first] = server.server._clients.sessions()
-    until(lambda: server.server._clients.of(first) is None, "the worker's next connection")
+    until(lambda: first not in server.server._clients.sessions(), "the worker's next connection")
     with connect(server, 2) as producer:
         producer.xadd("emails", {"payload": "hello"})
     worker.join()
