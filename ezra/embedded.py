@@ -230,7 +230,7 @@ class Ezra:
         return self._engine.info(arguments.queue(queue))
 
     def queues(self) -> list[QueueInfo]:
-        """Return the books of all queues, by name."""
+        """Return the books of all queues, by name, without their first and last tasks."""
         return self._engine.queues()
 
     def close(self) -> None:

@@ -96,7 +96,7 @@ class Engine(ABC):
             return None
 
     def queues(self) -> list[QueueInfo]:
-        """Return the books of all queues, by name."""
+        """Return the books of all queues, by name, without their first and last tasks."""
         return list(cast(tuple[QueueInfo, ...], self.look(Infos())))
 
     @abstractmethod

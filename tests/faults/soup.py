@@ -25,9 +25,9 @@ import hiredis
 
 from tests.faults.tally import Tally
 from tests.fuzz.soup import Cook
-from tests.integration.raw_client import PATIENCE, RawClient, encode
+from tests.integration.raw_client import RawClient, encode
 from tests.integration.server_process import ServerProcess
-from tests.integration.waiting import until
+from tests.integration.waiting import PATIENCE, until
 
 KEPT = "kept"
 """The queue of the pushes that are counted; the cook does not know its name."""

@@ -27,6 +27,7 @@ from tests.fuzz.soup import Cook
 from tests.property.commands.error_cases import ERRORS
 from tests.property.commands.shape_cases import FAMILIES
 from tests.property.queue.oracle import check_books, check_record
+from tests.property.queue.story import books
 from tests.property.resp.cases import FRAGMENTS
 from tests.property.resp.delivery import SMALL, decode, pieces, texts
 from tests.property.wire import request, split
@@ -130,7 +131,7 @@ def check(server: PureServer) -> None:
     tasks = server.machine.tasks()
     for task in tasks:
         check_record(task, server.moment)
-    for info in server.queues():
+    for info in books(server.machine, server.moment):
         check_books(info, tasks, server.moment)
 
 

@@ -6,15 +6,13 @@ Replies are parsed by hiredis, which is not ours: bulk strings are bytes, errors
 
 from __future__ import annotations
 
-import os
 import socket
 from types import TracebackType
 from typing import Any, Self
 
 import hiredis
 
-PATIENCE = float(os.environ.get("TEST_PATIENCE", "10"))
-"""Seconds after which a reply that does not come fails the test."""
+from tests.integration.waiting import PATIENCE
 
 Word = str | bytes | int
 

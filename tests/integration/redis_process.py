@@ -10,9 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.servers import redis_binary
-
-PATIENCE = 10.0
-"""Seconds after which a Redis that does not answer fails the test."""
+from tests.integration.waiting import PATIENCE
 
 
 class RedisProcess:

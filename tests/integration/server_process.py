@@ -17,12 +17,10 @@ from typing import Self
 
 from ezra.threaded.process import MALLOC
 from tests.integration.raw_client import RawClient
+from tests.integration.waiting import PATIENCE
 
-PATIENCE = 10.0
-"""Seconds after which a server that does not start or end fails the test."""
-
-START_PATIENCE = 30.0
-"""The same for a start, on a machine where everything else runs at the same time."""
+START_PATIENCE = 3 * PATIENCE
+"""Seconds for a start, on a machine where everything else runs at the same time."""
 
 SERVES = re.compile(r" serves \[?(?P<host>.+?)\]?:(?P<port>\d+), ")
 

@@ -22,8 +22,8 @@ import pytest
 import redis.asyncio
 from redis.exceptions import ResponseError
 
-from tests.integration.raw_client import PATIENCE, RawClient, encode
-from tests.integration.waiting import until
+from tests.integration.raw_client import RawClient, encode
+from tests.integration.waiting import PATIENCE, until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "asyncio_server.py"
 BLOCK = int(PATIENCE * 1_000)

@@ -11,7 +11,8 @@ from ezra.threaded.sqlite.database import DATABASE_FILE
 from tests.faults import io_errors, live
 from tests.faults.books import Books, balance, start_once, work
 from tests.faults.strace import injecting, missing
-from tests.integration.server_process import PATIENCE, ServerProcess, command, environment
+from tests.integration.server_process import ServerProcess, command, environment
+from tests.integration.waiting import PATIENCE
 
 traced = pytest.mark.skipif(bool(missing()), reason=missing())
 

@@ -21,9 +21,9 @@ from ezra.sansio.commands.fields import DEDUP_OPTIONS
 from ezra.sansio.commands.fields import OPTIONS as TASK_OPTIONS
 from ezra.threaded import failpoints
 from tests.faults.__main__ import CAMPAIGNS
-from tests.integration.raw_client import PATIENCE, RawClient
+from tests.integration.raw_client import RawClient
 from tests.integration.server_process import ServerProcess, environment
-from tests.integration.waiting import until
+from tests.integration.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

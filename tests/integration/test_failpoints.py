@@ -20,8 +20,8 @@ from ezra.threaded.clock import SystemClock
 from ezra.threaded.failpoints import EXIT_CODE
 from ezra.threaded.sqlite.engine import SqliteEngine
 from tests.integration.raw_client import RawClient
-from tests.integration.server_process import PATIENCE, ServerProcess, environment, run
-from tests.integration.waiting import until
+from tests.integration.server_process import ServerProcess, environment, run
+from tests.integration.waiting import PATIENCE, until
 
 DELAY = 0.3
 """Seconds that a delay takes here: enough to be told from none, on any machine."""

@@ -16,8 +16,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ezra import Ezra
-from tests.integration.raw_client import PATIENCE, RawClient
+from tests.integration.raw_client import RawClient
 from tests.integration.server_process import ServerProcess, environment
+from tests.integration.waiting import PATIENCE, until
 
 SECRETS = {"default": "S3CRET-main", "push": "S3CRET-push", "work": "S3CRET-work"}
 WRONG = "S3CRET-wrong"
@@ -118,6 +119,7 @@ def test_the_owner_sees_who_is_who_and_can_end_some(ezra: Ezra) -> None:
         users = [client["user"] for client in owner.client_list()]
         assert sorted(users) == ["(none)", "default", "push"]
         assert owner.client_kill_filter(user="push") == 1
+        until(lambda: len(owner.client_list()) == 2, "the killed one to be gone")
         assert sorted(c["user"] for c in owner.client_list()) == ["(none)", "default"]
 
 

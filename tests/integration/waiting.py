@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
 
-PATIENCE = 10.0
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "10"))
 """Seconds after which what does not happen fails the test."""
 
 

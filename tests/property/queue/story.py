@@ -5,6 +5,8 @@ Every story is told in whole seconds after START.
 
 from __future__ import annotations
 
+from typing import cast
+
 from ezra.sansio.model import (
     SECOND,
     Address,
@@ -14,8 +16,9 @@ from ezra.sansio.model import (
     NackMode,
     NewTask,
     QueueInfo,
+    QueueName,
 )
-from ezra.sansio.queue.looks import Answer, Info, Length, Look
+from ezra.sansio.queue.looks import Answer, Info, Length, Look, Names
 from ezra.sansio.queue.machine import QueueMachine, Waiting
 from ezra.sansio.queue.operations import Claim, ConfigureQueue, Nack, Operation, Push, Result
 from ezra.sansio.queue.task import Task
@@ -104,3 +107,10 @@ def only_task(answer: object) -> Claimed:
     assert isinstance(delivery, Delivery)
     (claimed,) = delivery.tasks
     return claimed
+
+
+def books(machine: QueueMachine, moment: int) -> tuple[QueueInfo, ...]:
+    """Return the books of each queue, by name."""
+    queues = cast(tuple[QueueName, ...], machine.look(Names(), moment))
+    names = sorted(queue.name for queue in queues)
+    return tuple(cast(QueueInfo, machine.look(Info(name), moment)) for name in names)

@@ -23,13 +23,11 @@ from ezra.sansio.model import (
     SECOND,
     Address,
     Delivery,
-    QueueInfo,
-    QueueName,
     Status,
     Taken,
 )
 from ezra.sansio.queue.lifecycle import RESTARTED
-from ezra.sansio.queue.looks import Info, Infos, Names
+from ezra.sansio.queue.looks import Infos
 from ezra.sansio.queue.machine import QueueMachine, Waiting, Woken
 from ezra.sansio.queue.operations import (
     Claim,
@@ -57,6 +55,7 @@ from tests.property.operations import (
 )
 from tests.property.queue import oracle
 from tests.property.queue.books import Books
+from tests.property.queue.story import books
 
 
 class QueueHistories(RuleBasedStateMachine):
@@ -369,13 +368,6 @@ def everything(machine: QueueMachine, moment: int) -> object:
     """Return all that can be seen of the machine at the moment, but for the moment itself."""
     infos = [replace(info, at=0) for info in books(machine, moment)]
     return infos, machine.tasks(), machine.woken(), machine._state.ledger.kept()
-
-
-def books(machine: QueueMachine, moment: int) -> tuple[QueueInfo, ...]:
-    """Return the books of each queue, by name."""
-    queues = cast(tuple[QueueName, ...], machine.look(Names(), moment))
-    names = sorted(queue.name for queue in queues)
-    return tuple(cast(QueueInfo, machine.look(Info(name), moment)) for name in names)
 
 
 def unchanging(task: Task) -> tuple[object, ...]:
