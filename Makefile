@@ -12,8 +12,9 @@ SHELL := /bin/sh
 VENV := .venv/bin/python
 ARGS ?=
 
-# What the caller's shell has set up for other projects is not ours.
-unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
+# What the caller's shell has set up for other projects is not ours. The last of these would have each
+# of the suite's several hundred processes compile all of EZRA again, which takes longer than most tests.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 # The least coverage, in per cent: of the pure core, and of everything around it. What is missing there
 # runs in processes of its own (__main__), on other systems (the watcher without epoll), or answers
