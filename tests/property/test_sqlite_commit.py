@@ -117,8 +117,6 @@ def test_a_batch_is_one_commit(engine: SqliteEngine) -> None:
 
 # -- One bad operation -----------------------------------------------------------------------------
 
-TOO_BIG = b"x" * (10**9 + 1)
-
 BAD: dict[str, Operation] = {
     "a number too large": Push("q", NewTask(ttl=FOREVER)),
     "text that is no Unicode": Push("\udc80", NewTask()),
