@@ -138,8 +138,9 @@ class Books:
             case AddWorker(queue=queue, group=group, worker=worker):
                 known = (queue, group, worker) in self.workers
                 return not (known or holds(tasks, queue, worker))
-            case RemoveWorker(queue=queue, worker=worker):
-                return holds(tasks, queue, worker)
+            case RemoveWorker(queue=queue, worker=worker, most=most):
+                held = holds(tasks, queue, worker)
+                return held if most is None else min(held, most)
             case _:
                 return None
 
