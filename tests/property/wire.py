@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
+from hypothesis import strategies as st
+
 from ezra.sansio.access import Access
 from ezra.sansio.commands import Command, ConnectionCommand, ServerCommand
 from ezra.sansio.connection import BadCommand, Connection
 from ezra.sansio.session import ServerIdentity, Session
 from tests.property.fake_host import FakeHost
+
+UNICODE = st.characters(exclude_categories=["Cs"])
+"""Whatever UTF-8 can encode. It is what `st.text` draws from anyway, but hypothesis works that out
+by trying a million code points, several seconds in each process of a fresh checkout's first run."""
 
 
 def request(*words: bytes) -> bytes:

@@ -35,6 +35,7 @@ from ezra.sansio.model import (
     pack_id,
     wire_id,
 )
+from tests.property.wire import UNICODE
 
 HALVES = st.integers(0, 2**64 - 1)
 
@@ -205,7 +206,7 @@ def test_counted_ids() -> None:
     assert words.left == 1
 
 
-@given(st.text(min_size=1, max_size=128).filter(lambda name: "::" not in name))
+@given(st.text(UNICODE, min_size=1, max_size=128).filter(lambda name: "::" not in name))
 def test_addresses_come_back(queue: str) -> None:
     """A queue and its dead-letter queue are told apart by the end of their names alone."""
     assert address(queue.encode()) == Address(queue)
@@ -221,7 +222,7 @@ def test_dead_elsewhere_is_part_of_the_name() -> None:
     assert address(b"a:dead") == Address("a:dead")
 
 
-@given(st.text(max_size=100))
+@given(st.text(UNICODE, max_size=100))
 def test_texts_come_back(word: str) -> None:
     """Any UTF-8 is a text, the empty one too."""
     assert text("x", word.encode()) == word

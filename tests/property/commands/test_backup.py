@@ -11,8 +11,12 @@ from ezra.sansio.commands.backup import MAX_BACKUP_NAME, Backup, backup_name
 from ezra.sansio.errors import CommandError
 from ezra.sansio.session import ServerIdentity, Session
 from tests.property.fake_host import FakeHost
+from tests.property.wire import UNICODE
 
-WORDS = st.text() | st.from_regex(r"[./\\a-z\x00-]{0,9}") | st.from_regex(r"\A[a-z0-9._-]{1,110}\Z")
+PATTERNS = (r"[./\\a-z\x00-]{0,9}", r"\A[a-z0-9._-]{1,110}\Z")
+WORDS = st.one_of(
+    st.text(UNICODE), *(st.from_regex(pattern, alphabet=UNICODE) for pattern in PATTERNS)
+)
 
 
 @given(WORDS)
