@@ -14,6 +14,7 @@ import pytest
 from bench.servers import redis_version
 from ezra.sansio.model import SECOND, Defaults
 from ezra.threaded.clock import SystemClock
+from ezra.threaded.deadlines import Deadlines
 from ezra.threaded.settings import MEMORY, Settings
 from tests.integration.local_server import LocalServer
 from tests.integration.pair import Pair
@@ -25,6 +26,9 @@ PATIENT = Settings(
     defaults=Defaults(visibility_timeout=24 * 3600 * SECOND, max_attempts=1_000_000),
 )
 """No lease lapses, as none does in Redis, and no task dies."""
+
+AT_ONCE = Deadlines(login_pause=0)
+"""A wrong password is answered without the pause that Redis does not make either."""
 
 
 class Servers:
@@ -60,5 +64,5 @@ def side_by_side(settings: Settings = PATIENT, *options: str) -> Iterator[Server
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="redis-"))
         redis = stack.enter_context(RedisProcess(Path(directory), *options))
-        ezra = stack.enter_context(LocalServer(settings, SystemClock()))
+        ezra = stack.enter_context(LocalServer(settings, SystemClock(), AT_ONCE))
         yield Servers(ezra, redis)

@@ -130,6 +130,9 @@ ASKED = [
 ]
 
 
+GUESSES = ("AUTH default", "AUTH push", "AUTH nobody", "HELLO 3 AUTH default", "AUTH")
+
+
 def test_nothing_shows_a_password(tmp_path: Path) -> None:
     """Neither a reply, nor the log, nor the command line of a server that has them from files."""
     arguments = []
@@ -144,8 +147,11 @@ def test_nothing_shows_a_password(tmp_path: Path) -> None:
         arguments += [f"--{flag}-file", str(file)]
     with ServerProcess(tmp_path / "data", *arguments) as server:
         client = server.client()
-        replies = [client.call("AUTH", user, WRONG) for user in ("default", "push", "nobody")]
-        replies += [client.call("HELLO", 3, "AUTH", "default", WRONG), client.call("AUTH", WRONG)]
+        # From a client each, which all have their pauses at the same time.
+        guessers = [server.client() for _ in GUESSES]
+        for guesser, line in zip(guessers, GUESSES, strict=True):
+            guesser.send(*line.split(), WRONG)
+        replies = [guesser.reply() for guesser in guessers]
         for secret in SECRETS.values():
             client.call("AUTH", secret)
             replies += [client.call(*line.split()) for line in ASKED]
