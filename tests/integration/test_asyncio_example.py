@@ -7,6 +7,7 @@ round trip: the example serves bytes in the order in which they reach its machin
 from __future__ import annotations
 
 import asyncio
+import itertools
 import signal
 import socket
 import struct
@@ -65,13 +66,29 @@ class Example:
         return self.process.returncode, complaints
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def example() -> Iterator[Example]:
-    """Run the example; whatever the test did to it, it ends in order and has not complained."""
+    """Run the example; whatever the tests did to it, it ends in order and has not complained."""
     example = Example()
     yield example
-    if example.process.poll() is None:
-        assert example.stop(signal.SIGTERM) == (0, "")
+    assert example.stop(signal.SIGTERM) == (0, "")
+
+
+@pytest.fixture
+def another() -> Iterator[Example]:
+    """Run one more, which the test ends."""
+    another = Example()
+    yield another
+    another.process.kill()
+
+
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
+def q() -> str:
+    """Return the name of a queue that no other test has: they share the process."""
+    return f"q{next(NUMBERS)}"
 
 
 Scene: TypeAlias = Callable[[Redis], Awaitable[None]]
@@ -88,7 +105,7 @@ def play(example: Example, request: pytest.FixtureRequest) -> Callable[[Scene], 
     return lambda scene: asyncio.run(with_client(scene))
 
 
-async def claim(client: Redis, queue: str = "q", **options: Any) -> Entries:
+async def claim(client: Redis, queue: str, **options: Any) -> Entries:
     """XREADGROUP; return the entries, whatever shape the protocol gives the reply."""
     reply = await client.xreadgroup("g", "w", {queue: ">"}, **options)
     return entries(reply)
@@ -102,11 +119,11 @@ def entries(reply: Any) -> Entries:
 
 
 @asynccontextmanager
-async def blocked_worker(client: Redis) -> AsyncIterator[asyncio.Task[Entries]]:
-    """Have the client wait for a task of q; yield its claim once the server knows of it."""
+async def blocked_worker(client: Redis, q: str) -> AsyncIterator[asyncio.Task[Entries]]:
+    """Have the client wait for a task of the queue; yield its claim once the server knows of it."""
     connection = await client.connection_pool.get_connection()
     group = ("GROUP", "g", "w")
-    await connection.send_command("XREADGROUP", *group, "BLOCK", 0, "STREAMS", "q", ">")
+    await connection.send_command("XREADGROUP", *group, "BLOCK", 0, "STREAMS", q, ">")
     await client.ping()  # on another connection: what was sent before it has been looked at
 
     async def answer() -> Entries:
@@ -125,131 +142,132 @@ async def blocked_worker(client: Redis) -> AsyncIterator[asyncio.Task[Entries]]:
 Play: TypeAlias = Callable[[Scene], None]
 
 
-def test_a_task_is_pushed_claimed_and_acked(play: Play) -> None:
+def test_a_task_is_pushed_claimed_and_acked(play: Play, q: str) -> None:
     """It carries payload, headers and attempts; after the ack it is done and nobody's."""
 
     async def scene(client: Redis) -> None:
-        number = await client.xadd("q", {"payload": "Hi", "to": "alice"})
-        assert await client.xlen("q") == 1
-        [(claimed, fields)] = await claim(client)
+        number = await client.xadd(q, {"payload": "Hi", "to": "alice"})
+        assert await client.xlen(q) == 1
+        [(claimed, fields)] = await claim(client, q)
         assert claimed == number
         assert fields == {"payload": "Hi", "to": "alice", "attempts": "1", "max_attempts": "3"}
-        assert await client.xack("q", "g", number) == 1
-        assert await client.xack("q", "g", number) == 0
-        books = await client.xinfo_stream("q")
+        assert await client.xack(q, "g", number) == 1
+        assert await client.xack(q, "g", number) == 0
+        books = await client.xinfo_stream(q)
         assert (books["length"], books["in-flight"], books["done"]) == (0, 0, 1)
-        assert await claim(client) == []
+        assert await claim(client, q) == []
 
     play(scene)
 
 
-def test_a_blocked_claim_is_woken_by_a_push(play: Play) -> None:
+def test_a_blocked_claim_is_woken_by_a_push(play: Play, q: str) -> None:
     """A worker that waits for ever gets the task as it is pushed."""
 
     async def scene(client: Redis) -> None:
-        async with blocked_worker(client) as answer:
-            number = await client.xadd("q", {"payload": "x"})
+        async with blocked_worker(client, q) as answer:
+            number = await client.xadd(q, {"payload": "x"})
             [(claimed, _)] = await asyncio.wait_for(answer, PATIENCE)
             assert claimed == number
 
     play(scene)
 
 
-def test_a_blocked_claim_is_answered_with_null_in_time(play: Play) -> None:
+def test_a_blocked_claim_is_answered_with_null_in_time(play: Play, q: str) -> None:
     """BLOCK is a promise: nothing there, and the reply says so."""
 
     async def scene(client: Redis) -> None:
-        assert await claim(client, block=1) == []
+        assert await claim(client, q, block=1) == []
 
     play(scene)
 
 
-def test_a_nack_brings_the_task_to_the_next_worker(play: Play) -> None:
+def test_a_nack_brings_the_task_to_the_next_worker(play: Play, q: str) -> None:
     """XDEL and XNACK: tried again, on the next attempt, also by a worker that waits for it."""
 
     async def scene(client: Redis) -> None:
-        number = await client.xadd("q", {"payload": "x"})
-        await claim(client)
-        async with blocked_worker(client) as answer:
-            assert await client.xdel("q", number) == 1
+        number = await client.xadd(q, {"payload": "x"})
+        await claim(client, q)
+        async with blocked_worker(client, q) as answer:
+            assert await client.xdel(q, number) == 1
             [(claimed, fields)] = await asyncio.wait_for(answer, PATIENCE)
         assert (claimed, fields["attempts"]) == (number, "2")
-        nack = f"XNACK q g FAIL IDS 1 {number} DELAY 3600 ATTEMPT".split()
+        nack = f"XNACK {q} g FAIL IDS 1 {number} DELAY 3600 ATTEMPT".split()
         assert await client.execute_command(*nack, 1) == 0
         assert await client.execute_command(*nack, 2) == 1
-        assert await claim(client) == []
-        assert await client.xlen("q") == 1
+        assert await claim(client, q) == []
+        assert await client.xlen(q) == 1
 
     play(scene)
 
 
-def test_a_lapsed_lease_brings_the_task_to_the_next_worker(play: Play) -> None:
+def test_a_lapsed_lease_brings_the_task_to_the_next_worker(play: Play, q: str) -> None:
     """The timer wakes whoever waits, at the moment that the lease is over."""
 
     async def scene(client: Redis) -> None:
-        await client.xadd("q", {"payload": "x", "visibility_timeout": "0.02"})
-        assert len(await claim(client)) == 1
-        [(_, fields)] = await claim(client, block=BLOCK)
+        await client.xadd(q, {"payload": "x", "visibility_timeout": "0.02"})
+        assert len(await claim(client, q)) == 1
+        [(_, fields)] = await claim(client, q, block=BLOCK)
         assert fields["attempts"] == "2"
 
     play(scene)
 
 
-def test_a_delay_falling_due_wakes_a_worker(play: Play) -> None:
+def test_a_delay_falling_due_wakes_a_worker(play: Play, q: str) -> None:
     """The timer follows a task that is due earlier than what it slept for."""
 
     async def scene(client: Redis) -> None:
-        await client.xadd("q", {"payload": "late", "delay": 3600})
-        await client.xadd("q", {"payload": "soon", "delay": "0.02"})
-        [(_, fields)] = await claim(client, block=BLOCK)
+        await client.xadd(q, {"payload": "late", "delay": 3600})
+        await client.xadd(q, {"payload": "soon", "delay": "0.02"})
+        [(_, fields)] = await claim(client, q, block=BLOCK)
         assert fields["payload"] == "soon"
-        assert await client.xlen("q") == 1
+        assert await client.xlen(q) == 1
 
     play(scene)
 
 
-def test_a_task_without_attempts_left_is_a_dead_letter(play: Play) -> None:
+def test_a_task_without_attempts_left_is_a_dead_letter(play: Play, q: str) -> None:
     """It waits in q::dead, can be claimed there, and comes back there when that fails."""
 
     async def scene(client: Redis) -> None:
-        number = await client.xadd("q", {"payload": "x", "max_attempts": 1})
-        await claim(client)
-        assert await client.xdel("q", number) == 1
-        assert (await client.xlen("q"), await client.xlen("q::dead")) == (0, 1)
-        assert [entry[0] for entry in await claim(client, "q::dead")] == [number]
-        assert await client.xdel("q::dead", number) == 1
-        assert await client.xlen("q::dead") == 1
-        with pytest.raises(ResponseError, match="dead-letter queue of q"):
-            await client.xadd("q::dead", {"payload": "x"})
+        number = await client.xadd(q, {"payload": "x", "max_attempts": 1})
+        await claim(client, q)
+        assert await client.xdel(q, number) == 1
+        assert (await client.xlen(q), await client.xlen(f"{q}::dead")) == (0, 1)
+        assert [entry[0] for entry in await claim(client, f"{q}::dead")] == [number]
+        assert await client.xdel(f"{q}::dead", number) == 1
+        assert await client.xlen(f"{q}::dead") == 1
+        with pytest.raises(ResponseError, match=f"dead-letter queue of {q}"):
+            await client.xadd(f"{q}::dead", {"payload": "x"})
 
     play(scene)
 
 
-def test_a_worker_reads_its_own_tasks_again_and_new_ones_with_them(play: Play) -> None:
+def test_a_worker_reads_its_own_tasks_again_and_new_ones_with_them(play: Play, q: str) -> None:
     """Ids ask for what it holds, `>` for new tasks; the count is over both."""
 
     async def scene(client: Redis) -> None:
-        for queue in ("held", "new"):
+        held, new = f"{q}-held", f"{q}-new"
+        for queue in (held, new):
             for payload in "ab":
                 await client.xadd(queue, {"payload": payload})
-        await claim(client, "held")
-        reply = await client.xreadgroup("g", "w", {"held": "0", "new": ">"}, count=2)
+        await claim(client, held)
+        reply = await client.xreadgroup("g", "w", {held: "0", new: ">"}, count=2)
         assert [fields["attempts"] for _, fields in entries(reply)] == ["1", "1"]
-        assert (await client.xlen("held"), await client.xlen("new")) == (1, 1)
+        assert (await client.xlen(held), await client.xlen(new)) == (1, 1)
 
     play(scene)
 
 
-def test_commands_in_one_write_are_answered_in_order(play: Play) -> None:
+def test_commands_in_one_write_are_answered_in_order(play: Play, q: str) -> None:
     """A pipeline, with a wrong command and a claim that could wait in the middle of it."""
 
     async def scene(client: Redis) -> None:
         pipeline = client.pipeline(transaction=False)
-        pipeline.xgroup_create("q", "g", mkstream=True)
-        pipeline.xadd("q", {"payload": "x"})
-        pipeline.execute_command("GET", "q")
-        pipeline.xreadgroup("g", "w", {"q": ">"}, block=BLOCK)
-        pipeline.xlen("q")
+        pipeline.xgroup_create(q, "g", mkstream=True)
+        pipeline.xadd(q, {"payload": "x"})
+        pipeline.execute_command("GET", q)
+        pipeline.xreadgroup("g", "w", {q: ">"}, block=BLOCK)
+        pipeline.xlen(q)
         created, _, unknown, claimed, length = await pipeline.execute(raise_on_error=False)
         assert (created, length) == (True, 0)
         assert "unknown command 'GET'" in str(unknown)
@@ -258,34 +276,34 @@ def test_commands_in_one_write_are_answered_in_order(play: Play) -> None:
     play(scene)
 
 
-def test_what_is_wrong_is_an_error_and_the_connection_goes_on(play: Play) -> None:
+def test_what_is_wrong_is_an_error_and_the_connection_goes_on(play: Play, q: str) -> None:
     """A group for no queue, a queue that is not there, a malformed option, EZRA's own commands."""
 
     async def scene(client: Redis) -> None:
         for error, wrong in {
-            "requires the key to exist": "XGROUP CREATE q g $",
-            "no such key": "XINFO STREAM q",
-            "invalid delay": "XADD q * payload x delay soon",
+            "requires the key to exist": f"XGROUP CREATE {q} g $",
+            "no such key": f"XINFO STREAM {q}",
+            "invalid delay": f"XADD {q} * payload x delay soon",
         }.items():
             with pytest.raises(ResponseError, match=error):
                 await client.execute_command(*wrong.split())
-        assert await client.xlen("q") == 0
+        assert await client.xlen(q) == 0
 
     play(scene)
 
 
-def test_fifty_clients_at_once(example: Example) -> None:
+def test_fifty_clients_at_once(example: Example, q: str) -> None:
     """Fifty workers wait, fifty tasks come: each worker gets exactly one, and it is done."""
 
     async def work(protocol: int) -> str:
         async with example.client(protocol) as client:
-            [(number, _)] = await claim(client, block=BLOCK)
-            assert await client.xack("q", "g", number) == 1
+            [(number, _)] = await claim(client, q, block=BLOCK)
+            assert await client.xack(q, "g", number) == 1
             return number
 
     async def push() -> str:
         async with example.client(3) as client:
-            number: str = await client.xadd("q", {"payload": "x"})
+            number: str = await client.xadd(q, {"payload": "x"})
             return number
 
     async def scene() -> None:
@@ -297,78 +315,84 @@ def test_fifty_clients_at_once(example: Example) -> None:
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_a_worker_that_hangs_up_while_blocked_takes_nothing(example: Example, reset: bool) -> None:
+def test_a_worker_that_hangs_up_while_blocked_takes_nothing(
+    example: Example, q: str, reset: bool
+) -> None:
     """Its ticket is gone with it: the task that comes later waits for the next, uncounted."""
     with RawClient(example.address) as healthy:
         with RawClient(example.address) as worker:
             worker.call("PING")
-            worker.send_pop("q")
+            worker.send_pop(q)
             healthy.call("PING")
             torn = struct.pack("ii", reset, 0)  # lingering for no time resets the connection
             worker.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, torn)
         healthy.call("PING")
-        healthy.push("q", "x")
-        assert healthy.call("XLEN", "q") == 1
-        task = healthy.pop("q")
+        healthy.push(q, "x")
+        assert healthy.call("XLEN", q) == 1
+        task = healthy.pop(q)
         assert task is not None
         assert task["attempts"] == b"1"
 
 
-def test_blocked_workers_are_served_in_the_order_they_came(example: Example) -> None:
+def test_blocked_workers_are_served_in_the_order_they_came(example: Example, q: str) -> None:
     """First blocked, first served; also behind one that has gone."""
     workers = [RawClient(example.address) for _ in range(4)]
     for number, worker in enumerate(workers):
         worker.call("PING")
-        worker.send_pop("q", worker=str(number))
+        worker.send_pop(q, worker=str(number))
         with RawClient(example.address) as other:
             other.call("PING")
     workers.pop(1).close()
     with RawClient(example.address) as producer:
         for payload, worker in enumerate(workers):
-            producer.push("q", payload)
+            producer.push(q, payload)
             task = worker.popped()
             assert task is not None
             assert task["payload"] == str(payload).encode()
             worker.close()
 
 
-def test_what_cannot_be_delivered_is_released(example: Example) -> None:
+def test_what_cannot_be_delivered_is_released(example: Example, q: str) -> None:
     """A worker that vanishes with its reply half sent has not had the task: no attempt counts."""
     payload = b"x" * 12 * 1024 * 1024  # more than the kernel takes for a peer that does not read
     with RawClient(example.address) as healthy:
-        healthy.push("q", payload)
+        healthy.push(q, payload)
         with RawClient(example.address) as worker:
-            worker.send_pop("q", block=None)
-            until(lambda: healthy.call("XLEN", "q") == 0, "the claim")
-        healthy.send_pop("q", block=BLOCK)
+            worker.send_pop(q, block=None)
+            until(lambda: healthy.call("XLEN", q) == 0, "the claim")
+        healthy.send_pop(q, block=BLOCK)
         task = healthy.popped()
         assert task is not None
         assert task["attempts"] == b"1"
         assert task["payload"] == payload
 
 
-def test_what_a_blocked_client_sends_is_answered_when_its_turn_comes(example: Example) -> None:
+def test_what_a_blocked_client_sends_is_answered_when_its_turn_comes(
+    example: Example, q: str
+) -> None:
     """Commands behind a claim that waits are kept; the reader goes on where it stopped."""
     with RawClient(example.address) as worker, RawClient(example.address) as producer:
         worker.call("PING")
-        worker.send_pop("q")
+        worker.send_pop(q)
         producer.call("PING")
         worker.send("ECHO", "behind")
         producer.call("PING")
-        producer.push("q", "x")
+        producer.push(q, "x")
         assert worker.popped() is not None
         assert worker.reply() == b"behind"
         assert worker.call("PING") == b"PONG"
 
 
-def test_a_blocked_client_cannot_make_the_server_hold_all_it_sends(example: Example) -> None:
+def test_a_blocked_client_cannot_make_the_server_hold_all_it_sends(
+    example: Example, q: str
+) -> None:
     """Past one largest request it is cut off, and what it waited for goes to another."""
     with RawClient(example.address) as healthy, RawClient(example.address) as flood:
-        flood.send_pop("q")
+        flood.send_pop(q)
         with pytest.raises(OSError, match=r"Broken pipe|reset"):
             flood.send_bytes(b" " * 64 * 1024 * 1024)
-        healthy.push("q", "x")
-        assert healthy.pop("q") is not None
+        healthy.push(q, "x")
+        assert healthy.pop(q) is not None
 
 
 @pytest.mark.parametrize(
@@ -397,11 +421,13 @@ def test_what_is_not_resp_is_answered_and_the_connection_closed(
         assert healthy.call("PING") == b"PONG"
 
 
-def test_an_oversized_payload_is_refused_and_the_connection_goes_on(example: Example) -> None:
+def test_an_oversized_payload_is_refused_and_the_connection_goes_on(
+    example: Example, q: str
+) -> None:
     """What is larger than the limit is thrown away as it comes."""
     with RawClient(example.address) as client:
-        assert "too large" in client.error("XADD", "q", "*", "payload", b"x" * (16 * 1024**2 + 1))
-        assert client.call("XLEN", "q") == 0
+        assert "too large" in client.error("XADD", q, "*", "payload", b"x" * (16 * 1024**2 + 1))
+        assert client.call("XLEN", q) == 0
 
 
 def test_the_end_of_a_clients_bytes_is_no_end_of_its_replies(example: Example) -> None:
@@ -417,11 +443,11 @@ def test_the_end_of_a_clients_bytes_is_no_end_of_its_replies(example: Example) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_in_order(example: Example, number: signal.Signals) -> None:
+def test_a_signal_ends_it_in_order(another: Example, number: signal.Signals) -> None:
     """Whoever is connected, blocked or not: exit code 0, and not a word of complaint."""
-    with RawClient(example.address) as idle, RawClient(example.address) as worker:
+    with RawClient(another.address) as idle, RawClient(another.address) as worker:
         worker.send_pop("q")
         idle.call("PING")
-        assert example.stop(number) == (0, "")
+        assert another.stop(number) == (0, "")
         assert worker.is_closed()
         assert idle.is_closed()
