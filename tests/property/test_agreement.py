@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -349,6 +350,7 @@ def answered(look: Callable[[], Answer]) -> object:
         return str(error)
 
 
+@pytest.mark.no_cover
 def test_the_engines_agree_with_the_pure_queue() -> None:
     """After every step of any history, all answers and all contents are the same."""
     run_state_machine_as_test(

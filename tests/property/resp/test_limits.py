@@ -51,6 +51,7 @@ def run(decoder: AnyDecoder, head: bytes, piece: bytes) -> None:
             break
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", ENDLESS)
 @pytest.mark.parametrize("make", [Decoder, RequestDecoder])
 def test_memory_is_bounded_whatever_comes(
