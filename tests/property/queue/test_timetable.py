@@ -53,9 +53,13 @@ def test_a_lapse_of_a_task_from_the_dead_letter_queue_is_a_death() -> None:
 
 
 def test_a_restart_cuts_every_lease() -> None:
-    """Attempts left: available, after the retry delay; none left or from dead: dead."""
+    """Attempts left: available, after the retry delay; none left or from dead: dead.
+
+    What is in nobody's hands stays as it is.
+    """
     story = Story()
     story.configure(0, retry_delay=5 * SECOND)
+    waiting = story.task(story.push(0, NewTask(delay=9 * SECOND)))
     dead = story.died(0)
     assert story.claim(0, DEAD) == dead
     last = story.held(0, NewTask(max_attempts=1))
@@ -72,6 +76,7 @@ def test_a_restart_cuts_every_lease() -> None:
         Status.AVAILABLE,
     ]
     assert story.task(more).available_at == moment(8)
+    assert story.task(waiting.id) == waiting
     assert story.task(dead).dead_at == story.task(last).dead_at == moment(3)
     assert story.do(3, Ack("q", (dead, last, more))) == 3
 
