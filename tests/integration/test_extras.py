@@ -12,6 +12,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 OURS = {"bench", "examples", "ezra", "scripts", "tests"}
 PROGRAMS = (ROOT / "tests" / "clients" / "python", ROOT / "tests" / "tools" / "scripts")
@@ -38,6 +40,7 @@ def imported(path: Path) -> Iterator[str]:
             yield node.module.split(".")[0]
 
 
+@pytest.mark.unmeasured
 def test_the_extra_for_tests_brings_what_they_import() -> None:
     """Whoever installs it can run the suite."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

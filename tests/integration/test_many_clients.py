@@ -26,7 +26,7 @@ def _enough_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 def test_a_thousand_blocked_workers_get_one_task_each_in_order(server: LocalServer) -> None:
     """1,000 workers on one queue, 1,000 pushes: first come, first served, and nobody twice."""
     workers = [server.client() for _ in range(WORKERS)]
@@ -44,7 +44,7 @@ def test_a_thousand_blocked_workers_get_one_task_each_in_order(server: LocalServ
     assert (info.in_flight, info.ready) == (WORKERS, 0)
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 def test_a_thousand_blocked_workers_can_all_hang_up(server: LocalServer) -> None:
     """Then nobody waits any more, no thread is left, and the next task is free."""
     workers = [server.client() for _ in range(WORKERS)]

@@ -16,6 +16,7 @@ from tests.faults.strace import missing
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 
+@pytest.mark.unmeasured
 def test_no_power_loss_loses_what_was_answered(tmp_path: Path) -> None:
     """EZRA starts on whatever the disk may be left with, and accounts for everything."""
     recorded = power_loss.record(tmp_path)

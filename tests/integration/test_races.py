@@ -26,7 +26,7 @@ BRIEF = "looks for the error first"
 """Open for one line in a thousand, and only if a whole commit passes meanwhile."""
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", [name for name in PLANTED if name != BRIEF])
 def test_a_planted_race_is_found(name: str) -> None:
     """A scheduler that misses these could not be believed when it finds nothing."""
@@ -40,7 +40,7 @@ def test_a_race_of_one_line_is_found_by_a_sweep() -> None:
         playing.sweep(scenario, traced, BRIEF, threads=2, most=30)
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", races.SCENARIOS)
 def test_the_engine_has_no_race(name: str) -> None:
     """Whatever the schedule: none lost, none with two workers, and everybody is answered."""

@@ -386,7 +386,7 @@ def named(reply: Value) -> dict[bytes, Value]:
     return {name: value for name, value in reply.pairs if isinstance(name, bytes)}
 
 
-TestOneGroup = pytest.mark.no_cover(OneGroup.TestCase)
+TestOneGroup = pytest.mark.unmeasured(OneGroup.TestCase)
 TestOneGroup.settings = settings(
     max_examples=60,
     stateful_step_count=30,

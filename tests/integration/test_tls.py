@@ -87,7 +87,7 @@ def test_redis_py_works_over_tls(secure: LocalServer, made: Certificates) -> Non
         assert worker.xack("q", "g", task) == 1
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 def test_large_requests_and_replies_pass(secure: LocalServer, made: Certificates) -> None:
     """Many records, and a pipeline whose end has been decrypted before it is read."""
     with SecureClient(secure.address, made.context()) as client:

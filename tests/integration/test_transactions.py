@@ -129,7 +129,7 @@ def test_a_blocked_worker_is_served_by_exec_and_not_before(server: LocalServer) 
     assert task["payload"] == b"hello"
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 def test_ten_thousand_pushes_in_one_transaction(server: LocalServer) -> None:
     """A pipeline far longer than what is read ahead is one EXEC, and all of it is there."""
     client = server.client()

@@ -350,7 +350,7 @@ def answered(look: Callable[[], Answer]) -> object:
         return str(error)
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 def test_the_engines_agree_with_the_pure_queue() -> None:
     """After every step of any history, all answers and all contents are the same."""
     run_state_machine_as_test(

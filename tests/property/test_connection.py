@@ -144,7 +144,7 @@ def _pieces(data: bytes, cuts: Iterable[int]) -> list[bytes]:
     return [data[a:b] for a, b in pairwise(places) if a < b]
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @given(st.sets(st.integers(1, len(PIPELINE) - 1)))
 def test_chunking(cuts: set[int]) -> None:
     """However the network cuts a pipeline, the events and the reply bytes are the same."""
@@ -175,7 +175,7 @@ GARBAGE = st.lists(
 ).map(b"".join)
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @given(GARBAGE, GARBAGE)
 def test_garbage(data: bytes, more: bytes) -> None:
     """Any bytes make events, NEED_DATA, PAUSED or RemoteProtocolError, which is then for ever."""

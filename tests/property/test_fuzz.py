@@ -46,7 +46,7 @@ def test_every_seed_is_harmless(name: str) -> None:
         targets.TARGETS[name](seed)
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", sorted({*targets.TARGETS} - {"session"}))
 @law
 @given(data=garbage)
@@ -55,7 +55,7 @@ def test_any_bytes_are_harmless(name: str, data: bytes) -> None:
     targets.TARGETS[name](data)
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @law
 @given(chances)
 def test_any_sessions_are_harmless(chance: Random) -> None:
@@ -85,7 +85,7 @@ def _read(connection: Connection) -> Event | RemoteProtocolError:
         return error
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @law
 @given(chances)
 def test_whatever_comes_and_whenever_it_is_answered(chance: Random) -> None:
@@ -136,7 +136,7 @@ BOUND = 40 * 1024
 NEAR = Limits(max_bulk=8 * 1024, max_rest=8 * 1024, max_line=2 * 1024, max_words=250)
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", ENDLESS)
 def test_memory_is_bounded_whatever_a_client_asks_for(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -175,7 +175,7 @@ def _answer_all(connection: Connection) -> None:
 # What makes the input
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 def test_the_soup_is_made_of_every_command() -> None:
     """Most requests are well formed, some are not, and no command is left out."""
     chance = Random(7)

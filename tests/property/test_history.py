@@ -33,7 +33,7 @@ slow = settings(
 )
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @given(seeds, st.booleans(), st.sampled_from([1, 2, 5]))
 @settings(slow, max_examples=15)
 def test_what_a_queue_can_have_done_is_legal(seed: int, lossy: bool, clients: int) -> None:
@@ -381,7 +381,7 @@ PLANTS: dict[Plant, Fault] = {
 }
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("plant", "fault"), PLANTS.items())
 @given(seed=seeds)
 @settings(slow, max_examples=5)

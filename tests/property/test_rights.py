@@ -262,7 +262,7 @@ any_command = st.tuples(st.sampled_from(NAMES), st.lists(WORDS, max_size=8)).map
 ) | st.sampled_from([split(line) for line in READING + PUSHING])
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @settings(max_examples=60)
 @given(st.lists(any_command, min_size=1, max_size=12))
 def test_who_pushes_never_reads_what_somebody_else_pushed(commands: list[list[bytes]]) -> None:

@@ -52,6 +52,7 @@ def test_a_log_that_is_whole_is_clean(crashed: Crashed) -> None:
     assert (findings.tail, commits) == (Tail.CLEAN, crashed.commits)
 
 
+@pytest.mark.unmeasured
 def test_a_log_cut_off_anywhere_is_never_refused(crashed: Crashed) -> None:
     """What was committed before the cut is there; of the header, a part is as good as nothing."""
     whole = crashed.logs[-1]
@@ -130,6 +131,7 @@ def test_no_answered_commit_vanishes_without_a_word(crashed: Crashed, data: st.D
     check_flip(crashed, frames, at, change)
 
 
+@pytest.mark.unmeasured
 def test_no_bit_of_a_frame_s_header_flips_without_a_word(crashed: Crashed) -> None:
     """Exhaustive where it is most delicate: page, commit mark, salts and sums of every frame."""
     frames = list(frames_of(crashed))

@@ -100,7 +100,7 @@ def history(data: st.DataObject) -> tuple[QueueMachine, int]:
 ONE_HISTORY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @ONE_HISTORY
 @given(st.data())
 def test_what_is_rolled_back_never_was(data: st.DataObject) -> None:
@@ -124,7 +124,7 @@ def test_what_is_rolled_back_never_was(data: st.DataObject) -> None:
         assert contents(machine) == contents(twin)
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @ONE_HISTORY
 @given(st.data())
 def test_a_transaction_is_its_steps_one_after_the_other(data: st.DataObject) -> None:

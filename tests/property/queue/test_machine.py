@@ -392,7 +392,7 @@ def deliveries(answer: object) -> tuple[Delivery, ...]:
     return answer
 
 
-TestQueueHistories = pytest.mark.no_cover(pytest.mark.timeout(110)(QueueHistories.TestCase))
+TestQueueHistories = pytest.mark.unmeasured(pytest.mark.timeout(110)(QueueHistories.TestCase))
 TestQueueHistories.settings = settings(
     max_examples=40,
     stateful_step_count=40,

@@ -101,7 +101,7 @@ def shown(task: Held, look: PendingTasks) -> bool:
     return in_range and look.worker in (None, task.worker) and task.idle >= look.min_idle
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_looks_at_tasks_see_what_scanning_gives(data: st.DataObject) -> None:

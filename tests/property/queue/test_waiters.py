@@ -118,7 +118,7 @@ def test_who_gives_up_takes_nothing() -> None:
     assert woken.ticket == 2
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 def test_ten_thousand_waiters_on_two_queues_are_served_without_looking_at_all_of_them() -> None:
     """Each push looks at the head of its line; those behind are not touched."""
     story = Story()

@@ -73,7 +73,7 @@ def test_each_value_is_read_as_the_table_says_however_it_is_delivered(case: Case
             assert texts(decode(Decoder(), chunks)) == texts([value, SimpleString("after")])
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @law
 @given(values)
 def test_what_is_written_is_read_again(value: Value) -> None:
@@ -81,7 +81,7 @@ def test_what_is_written_is_read_again(value: Value) -> None:
     assert repr(value_of(encode(value, 2))) == repr(in_resp2(value))
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @law
 @given(resp2_values)
 def test_what_resp2_has_goes_through_resp2_unchanged(value: Value) -> None:
@@ -91,7 +91,7 @@ def test_what_resp2_has_goes_through_resp2_unchanged(value: Value) -> None:
 # Chunking
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @law
 @given(st.lists(values, max_size=4), cuts)
 def test_cuts_change_nothing(sent: list[Value], points: list[int]) -> None:
@@ -101,7 +101,7 @@ def test_cuts_change_nothing(sent: list[Value], points: list[int]) -> None:
     assert texts(decode(Decoder(), bytewise(wire))) == expected
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @law
 @given(garbage, cuts, st.sampled_from([SMALL, Limits()]))
 def test_any_bytes_give_the_same_however_cut_and_never_crash(
@@ -280,7 +280,7 @@ def test_deep_nesting_is_refused_and_does_not_crash(opening: bytes) -> None:
     assert str(error) == Text.TOO_DEEP
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 def test_nothing_recurses() -> None:
     """With the limit out of the way, depth costs memory and nothing else, there and back."""
     wire = b"*1\r\n" * DEPTH + b":1\r\n"

@@ -104,7 +104,7 @@ def by_ours(chunks: list[bytes]) -> list[Any]:
     return decode(Decoder(), chunks)
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @law
 @given(st.lists(common_values, max_size=4), cuts)
 def test_the_two_read_the_same_values_cut_anywhere(sent: list[Value], points: list[int]) -> None:
@@ -115,7 +115,7 @@ def test_the_two_read_the_same_values_cut_anywhere(sent: list[Value], points: li
         assert len(ours) == len(sent)
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @law
 @given(fuzz)
 def test_on_any_bytes_they_agree_up_to_the_first_error(data: bytes) -> None:

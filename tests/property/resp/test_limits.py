@@ -51,7 +51,7 @@ def run(decoder: AnyDecoder, head: bytes, piece: bytes) -> None:
             break
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", ENDLESS)
 @pytest.mark.parametrize("make", [Decoder, RequestDecoder])
 def test_memory_is_bounded_whatever_comes(
@@ -67,6 +67,7 @@ def test_memory_is_bounded_whatever_comes(
     assert peak < BOUND
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "announced", [b"*1000000\r\n", b"*2\r\n$16000000\r\n", b"%1000000\r\n", b"$16000000\r\n"]
 )

@@ -58,7 +58,7 @@ def sole(data: bytes, limits: Limits) -> object:
 # Agreement and chunking
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @law
 @given(requests, cuts)
 def test_both_decoders_agree_on_requests_cut_anywhere(
@@ -77,7 +77,7 @@ def test_short_and_long_words_are_read_alike(size: int) -> None:
         assert decode(RequestDecoder(), chunks) == [request]
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @law
 @given(garbage, cuts, st.sampled_from([SMALL, LARGE, Limits()]))
 def test_any_bytes_give_the_same_however_cut_and_never_crash(
@@ -88,7 +88,7 @@ def test_any_bytes_give_the_same_however_cut_and_never_crash(
     assert texts(decode(RequestDecoder(limits), bytewise(data))) == whole
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @law
 @given(st.lists(st.sampled_from([0, 1, 7, 300, 1023, 1024, 1025, 4096, 4097]), max_size=8), cuts)
 def test_the_limits_are_the_same_on_the_fast_path(sizes: list[int], points: list[int]) -> None:
@@ -298,7 +298,7 @@ def test_nothing_of_what_is_too_large_is_held() -> None:
     assert decode(decoder, [b"$1\r\nb\r\n"]) == [Oversized(2000, 1024)]
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @given(requests, cuts)
 def test_what_is_held_is_what_has_arrived(sent: list[list[bytes]], points: list[int]) -> None:
     """Of an unfinished request, each word with its cost; of what was read, nothing."""
