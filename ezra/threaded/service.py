@@ -1,26 +1,21 @@
 """A whole server in the foreground: opens the engine and the port, waits for a reason to end.
 
-Reasons come from elsewhere (a signal, the engine whose storage fails) and go through one queue,
-whose `put` is safe in a signal handler. The main thread does nothing but wait for the first.
-
-Signals must reach that thread. The kernel gives a process's signal to any thread that does not
-block it, and Python carries out handlers in the main thread only: one that sleeps on would never
-learn of it. So every thread is started with the signals blocked, and the main thread lets them
-through while it waits.
+Signals have no handlers here. Every thread blocks them, so that they stay with the process, and the
+main thread does nothing but take the first (`sigwait`). With handlers, which Python carries out in
+the main thread only, one that comes just before that thread goes to sleep would have to wait until
+something else wakes it. An engine whose storage fails sends such a signal, too, and leaves a note.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 from ezra.sansio.errors import EngineError, EzraError
 from ezra.threaded.budget import budget_of
@@ -41,29 +36,28 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 LAST_RESORT = 10.0
 """Seconds that an orderly end has after the storage has failed: it takes three, unless it hangs."""
 
-Reasons = queue.SimpleQueue[signal.Signals | EngineError]
-"""Why to end: a signal, or the storage's failure."""
-
 
 def serve(settings: Settings) -> int:
     """Serve until a signal comes or the storage fails; return the exit code.
 
     To be called in the main thread, as Python's signals want it.
     """
-    reasons = Reasons()
+    failures: list[EngineError] = []
     clock = SystemClock()
     failed = threading.Event()
+    waiting = threading.get_ident()
 
     def fail(error: EngineError) -> None:
-        reasons.put(error)
+        failures.append(error)
         failed.set()
+        signal.pthread_kill(waiting, signal.SIGTERM)
 
     settings = fit_files(settings)
     warn_of_limits(settings)
     try:
         with (
             one_core(),
-            signals_into(reasons),
+            signals_held(),
             ended_after(failed),
             closing(open_engine(settings, clock, fail)) as engine,
         ):
@@ -72,26 +66,25 @@ def serve(settings: Settings) -> int:
             warning = library_warning()
             if warning and isinstance(engine, SqliteEngine):
                 log.warning("%s", warning)
-            reason = serve_until(reasons, server, describe(settings, engine))
+            number = serve_until_signal(server, describe(settings, engine))
     except EzraError as error:
         log.critical("%s", error)
         return 1
-    if isinstance(reason, EngineError):
-        log.critical("the storage failed: %s", reason)
+    if failures:
+        log.critical("the storage failed: %s", failures[0])
         return 1
-    log.info("stopped after %s", reason.name)
+    log.info("stopped after %s", number.name)
     return 0
 
 
-def serve_until(reasons: Reasons, server: Server, data: str) -> signal.Signals | EngineError:
-    """Serve clients until there is a reason to end; return it when all of them have gone."""
+def serve_until_signal(server: Server, data: str) -> signal.Signals:
+    """Serve clients until there is a signal to end; return it when all of them have gone."""
     where = show_address(*server.address)
     server.start()
     log.info("EZRA %s serves %s, %s", VERSION, where, data)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    reason = reasons.get()
+    number = signal.Signals(signal.sigwait(SIGNALS))
     server.stop()
-    return reason
+    return number
 
 
 def warn_of_strangers(settings: Settings, address: tuple[str, int]) -> None:
@@ -172,20 +165,15 @@ def ended_after(failed: threading.Event) -> Iterator[None]:
 
 
 @contextmanager
-def signals_into(reasons: Reasons) -> Iterator[None]:
-    """Meanwhile, SIGTERM and Ctrl-C are reasons to end and nothing more.
+def signals_held() -> Iterator[None]:
+    """Meanwhile, in this thread and all that it starts, have SIGTERM and Ctrl-C wait to be taken.
 
-    They are blocked in every thread that is started meanwhile, and in this one until it waits.
+    Those that nobody has taken in the end are dropped: whoever sent them has what they wanted.
     """
-
-    def note(number: int, _: FrameType | None) -> None:
-        reasons.put(signal.Signals(number))
-
-    before = {number: signal.signal(number, note) for number in SIGNALS}
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
+        while signal.sigtimedwait(SIGNALS, 0):
+            pass
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        for number, handler in before.items():
-            signal.signal(number, handler)

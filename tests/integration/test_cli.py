@@ -17,8 +17,9 @@ from ezra.cli import main
 from ezra.options import OPTIONS, parse
 from ezra.sansio.errors import EngineError, OutcomeUnknown
 from ezra.sansio.model import SECOND, Defaults
-from ezra.threaded.clock import Clock
+from ezra.threaded.clock import Clock, SystemClock
 from ezra.threaded.engine import Engine
+from ezra.threaded.memory_engine import MemoryEngine
 from ezra.threaded.process import fit_files, one_core
 from ezra.threaded.service import open_engine
 from ezra.threaded.settings import MEMORY, Settings
@@ -265,13 +266,15 @@ def test_settings_are_checked_wherever_they_come_from(
 def test_main_serves_until_a_signal(
     where: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It returns 0, and puts the signals' handlers back."""
-    before = signal.getsignal(signal.SIGTERM)
+    """It returns 0, and leaves the signals as they were."""
+    before = signal.getsignal(signal.SIGTERM), signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
     def interrupt() -> None:
-        until(lambda: " serves " in caplog.text, "the server to start")
-        # To the thread that waits: Python would not wake it for one that another has taken.
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        try:
+            until(lambda: " serves " in caplog.text, "the server to start")
+        finally:
+            # To the thread that waits: pytest's other ones do not block signals.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
     with caplog.at_level(logging.INFO):
         thread = threading.Thread(target=interrupt)
@@ -281,7 +284,26 @@ def test_main_serves_until_a_signal(
         thread.join()
     assert "no password" in caplog.text
     assert caplog.messages[-1] == "stopped after SIGTERM"
-    assert signal.getsignal(signal.SIGTERM) is before
+    after = signal.getsignal(signal.SIGTERM), signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    assert after == before
+
+
+@pytest.mark.usefixtures("own_process")
+def test_a_signal_is_taken_however_early_it_comes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It waits for who takes it, and so do others behind it, which then are nobody's."""
+
+    def hasty(*_: object) -> Engine:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+            signal.pthread_kill(threading.get_ident(), number)
+        return MemoryEngine(Defaults(), SystemClock())
+
+    monkeypatch.setattr("ezra.threaded.service.open_engine", hasty)
+    with caplog.at_level(logging.INFO):
+        assert main(["--port", "0"]) == 0
+    assert caplog.messages[-1] in ("stopped after SIGTERM", "stopped after SIGINT")
+    assert not signal.sigpending()
 
 
 @pytest.mark.usefixtures("own_process")
