@@ -23,8 +23,8 @@ CORE_FLOOR := 100
 REST_FLOOR := 97
 
 # How many processes share the suite. Most of its tests wait for a disk, a socket or a process of
-# their own now and then, so two cores are best used by two of them.
-SIDE_BY_SIDE ?= 2
+# their own now and then, so two cores are kept busy by three of them.
+SIDE_BY_SIDE ?= 3
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
