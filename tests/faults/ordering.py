@@ -169,5 +169,5 @@ def campaign(seconds: float) -> Tally:
     with tempfile.TemporaryDirectory() as folder:
         caught = watch(Path(folder), 4, 20, "early_reply=1")
     assert caught.early, "early replies were not noticed"
-    note = f"{len(caught.early)} early replies of {caught.operations} planted were noticed"
+    note = f"the control, a server that replies early, was caught {len(caught.early)} times"
     return Tally(operations=operations, note=note)
