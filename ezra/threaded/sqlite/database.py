@@ -103,14 +103,24 @@ def _begin(connection: sqlite3.Connection, *, torn: bool) -> int:
     that, it would look like damage.
     """
     try:
-        _empty_wal(connection, must=torn)
+        empty_wal(connection, must=torn)
         return upgrade(connection)
     except BaseException:
         connection.close()
         raise
 
 
-def _empty_wal(connection: sqlite3.Connection, *, must: bool) -> None:
+def empty_wal(connection: sqlite3.Connection, *, must: bool = False) -> None:
+    """Bring the whole log into the database, if the disk has room for it; it is safe where it is.
+
+    Args:
+        connection: one that writes.
+        must: not even a full disk, or another program that reads, is a reason to leave it.
+
+    Raises:
+        sqlite3.Error: it could not be brought in.
+        StartError: another program holds it up.
+    """
     try:
         busy = connection.execute(statements.CHECKPOINT).fetchone()[0]
     except sqlite3.OperationalError as error:

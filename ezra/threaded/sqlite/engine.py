@@ -37,7 +37,7 @@ from ezra.threaded.engine import Engine, Submission
 from ezra.threaded.sqlite import faults, reading, statements
 from ezra.threaded.sqlite.checkpoints import Checkpoints
 from ezra.threaded.sqlite.commit import Committer
-from ezra.threaded.sqlite.database import DATABASE_FILE, open_database
+from ezra.threaded.sqlite.database import DATABASE_FILE, empty_wal, open_database
 from ezra.threaded.sqlite.lock import DirectoryLock
 from ezra.threaded.sqlite.pool import ReaderPool, Synchronous, abandon
 from ezra.threaded.sqlite.space import FreeSpace
@@ -225,17 +225,9 @@ class SqliteEngine(Engine):
 
         self._writer.transact(work)
         self._writer.write([], swept=True)
-        self._checkpoint()
+        empty_wal(self._writer.connection)
         row = self._writer.connection.execute(statements.TOTALS).fetchone()
         self.recovered = Recovered(came_from, back[Status.AVAILABLE], back[Status.DEAD], *row)
-
-    def _checkpoint(self) -> None:
-        """Begin with an empty WAL, if there is room for what is in it; it is safe where it is."""
-        try:
-            self._writer.connection.execute(statements.CHECKPOINT).fetchall()
-        except sqlite3.OperationalError as error:
-            if not faults.is_full(error):
-                raise
 
     # -- Time --------------------------------------------------------------------------------------
 
