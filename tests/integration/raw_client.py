@@ -7,7 +7,6 @@ Replies are parsed by hiredis, which is not ours: bulk strings are bytes, errors
 from __future__ import annotations
 
 import socket
-from types import TracebackType
 from typing import Any, Self
 
 import hiredis
@@ -108,12 +107,7 @@ class RawClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
