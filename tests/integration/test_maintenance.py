@@ -364,6 +364,7 @@ NOT_FOR_BACKUPS = (
     *(b"", b".", b"..", b"../x", b"../ezra.db", b"/x", b"/etc/passwd", b"a/b", b"a/../../x"),
     *(b"./x", b"x\0", b"x\0.db", b"..\\x", b"a\nb", b"-x", b"~x", b".x", b"\xff", b"a" * 101),
     *(b"a" * 100_000, b"a-wal", b"A-SHM", b"a-journal", b"a.unfinished", b"%2e%2e%2fx"),
+    *(b"a.unfinished.db", b"A.Unfinished-2"),
 )
 
 

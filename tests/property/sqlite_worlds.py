@@ -132,6 +132,13 @@ def claimed(outcome: Outcome) -> tuple[Claimed, ...]:
     return tuple(tasks)
 
 
+def error_of(code: int) -> sqlite3.OperationalError:
+    """Return an error as SQLite raises it."""
+    error = sqlite3.OperationalError("injected")
+    error.sqlite_errorcode = code
+    return error
+
+
 class Faulty:
     """A connection on which some statement fails, once it is told to."""
 

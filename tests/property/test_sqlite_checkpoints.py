@@ -17,16 +17,9 @@ from ezra.threaded.sqlite import statements
 from ezra.threaded.sqlite.engine import SqliteEngine
 from tests.property.fake_clock import FakeClock
 from tests.property.operations import DEFAULTS
-from tests.property.sqlite_worlds import Faulty, by_hand, engine_in, make_faulty, push
+from tests.property.sqlite_worlds import Faulty, by_hand, engine_in, error_of, make_faulty, push
 
 PAGES = 50
-
-
-def error_of(code: int) -> sqlite3.OperationalError:
-    """Return an error as SQLite raises it."""
-    error = sqlite3.OperationalError("injected")
-    error.sqlite_errorcode = code
-    return error
 
 
 def frequent(engine: SqliteEngine) -> Faulty:

@@ -38,12 +38,15 @@ from ezra.threaded.sqlite import pool, reading, statements
 from ezra.threaded.sqlite.calls import ORDER, Call, rounds
 from ezra.threaded.sqlite.engine import SqliteEngine
 from ezra.threaded.sqlite.transaction import Transaction
+from ezra.threaded.sqlite.writer import Lines
 from tests.property.fake_clock import FakeClock
 from tests.property.operations import DEFAULTS
 from tests.property.sqlite_worlds import (
+    Faulty,
     by_hand,
     claimed,
     engine_in,
+    error_of,
     length,
     make_faulty,
     number,
@@ -67,13 +70,6 @@ def an_engine(tmp_path: Path, clock: FakeClock) -> Iterator[SqliteEngine]:
     """Open an engine and close it."""
     with engine_in(tmp_path, clock) as engine:
         yield engine
-
-
-def error_of(code: int) -> sqlite3.OperationalError:
-    """Return an error as SQLite raises it."""
-    error = sqlite3.OperationalError("injected")
-    error.sqlite_errorcode = code
-    return error
 
 
 # -- The order within a batch ----------------------------------------------------------------------
@@ -397,6 +393,39 @@ def test_a_look_that_the_disk_fails_ends_the_engine(
     engine.close()
 
 
+def test_an_error_that_ends_the_reading_is_the_one_that_is_seen(tmp_path: Path) -> None:
+    """SQLite rolls back by itself then, and that nothing is left to end must not hide it."""
+    engine, told = failing(tmp_path)
+    assert length(engine, "q") == 0
+    [reader] = engine._readers._idle
+    faulty = Faulty(reader)
+    engine._readers._idle[:] = [faulty]  # type: ignore[list-item]  # stands in for it
+
+    def fails(text: str) -> Exception | None:
+        if not text.startswith("SELECT"):
+            return None
+        reader.rollback()
+        return error_of(sqlite3.SQLITE_IOERR_READ)
+
+    faulty.fails = fails
+    with pytest.raises(OutcomeUnknown, match="while it was read"):
+        length(engine, "q")
+    assert len(told) == 1
+    engine.close()
+
+
+def test_a_reader_that_was_interrupted_is_replaced(engine: SqliteEngine) -> None:
+    """In whatever transaction Ctrl-C has left it."""
+    assert length(engine, "q") == 0
+    [reader] = engine._readers._idle
+    faulty = Faulty(reader)
+    engine._readers._idle[:] = [faulty]  # type: ignore[list-item]  # stands in for it
+    faulty.fails = lambda text: KeyboardInterrupt() if text == "COMMIT" else None
+    with pytest.raises(KeyboardInterrupt):
+        length(engine, "q")
+    assert length(engine, "q") == 0
+
+
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY])
 def test_a_look_that_cannot_be_had_just_now_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
@@ -412,10 +441,35 @@ def test_a_look_that_cannot_be_had_just_now_ends_nothing(
     engine.close()
 
 
-def test_ctrl_c_in_a_commit_leaves_nobody_waiting(tmp_path: Path) -> None:
+def test_a_failure_that_is_seen_while_a_batch_is_written_reaches_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was parked before, who would be parked by it, and who would be answered."""
+    engine, told = failing(tmp_path)
+    parked = engine.submit([Claim((Q,), "ann", deadline=FOREVER)])
+    engine.sweep()
+    pushing = engine.submit([Push("q", NewTask())])
+    parking = engine.submit([Claim((Address("other"),), "bob", deadline=FOREVER)])
+    write = engine._writer.write
+
+    def meanwhile(lines: Lines, *, swept: bool) -> Transaction:
+        done = write(lines, swept=swept)
+        engine._committer.fail(OutcomeUnknown("seen by a reader"))
+        return done
+
+    monkeypatch.setattr(engine._writer, "write", meanwhile)
+    for submission in (pushing, parking, parked):
+        with pytest.raises(OutcomeUnknown, match="seen by a reader"):
+            submission.wait()
+    assert len(told) == 1
+    engine.close()
+
+
+@pytest.mark.parametrize("statement", ["INSERT", statements.COMMIT])
+def test_ctrl_c_in_a_commit_leaves_nobody_waiting(tmp_path: Path, statement: str) -> None:
     """Who led gets the interrupt; the others are told that the outcome is unknown."""
     with engine_in(tmp_path) as engine:
-        make_faulty(engine).fails = lambda text: KeyboardInterrupt() if "INSERT" in text else None
+        make_faulty(engine).fails = lambda text: KeyboardInterrupt() if statement in text else None
         submissions = [engine.submit([Push("q", NewTask())]) for _ in range(2)]
         with pytest.raises(KeyboardInterrupt):
             submissions[0].wait()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from queue import SimpleQueue
@@ -29,7 +32,9 @@ from ezra.threaded.sqlite import engine as engine_module
 from ezra.threaded.sqlite import pool, statements
 from ezra.threaded.sqlite.database import open_database
 from ezra.threaded.sqlite.engine import Recovered, SqliteEngine
+from ezra.threaded.sqlite.lock import DirectoryLock
 from ezra.threaded.sqlite.pool import ReaderPool, Synchronous
+from ezra.threaded.sqlite.transaction import Transaction
 from tests.property.fake_clock import START, FakeClock
 from tests.property.operations import DEFAULTS
 from tests.property.sqlite_worlds import (
@@ -37,6 +42,7 @@ from tests.property.sqlite_worlds import (
     by_hand,
     claimed,
     engine_in,
+    error_of,
     length,
     make_faulty,
     number,
@@ -109,6 +115,32 @@ def test_one_engine_to_a_directory(tmp_path: Path) -> None:
         pass
 
 
+def test_a_forked_process_does_not_keep_the_directory(tmp_path: Path) -> None:
+    """It shares what was open in the one before; here, another descriptor does."""
+    with engine_in(tmp_path) as engine:
+        shared = os.dup(engine._lock._file)
+    with engine_in(tmp_path):
+        pass
+    os.close(shared)
+
+
+def test_a_directory_is_locked_without_a_name_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is for people; who cannot write it holds the lock all the same."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(os, "pwrite", full)
+        held = DirectoryLock(tmp_path)
+    with pytest.raises(StartError, match="it has not said which"):
+        DirectoryLock(tmp_path)
+    held.release()
+    DirectoryLock(tmp_path).release()
+
+
 @pytest.mark.parametrize(
     ("code", "starts"), [(sqlite3.SQLITE_FULL, True), (sqlite3.SQLITE_IOERR, False)]
 )
@@ -116,8 +148,7 @@ def test_a_start_needs_no_room_for_a_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, *, starts: bool
 ) -> None:
     """What is in the WAL is safe there; only an error other than a full disk stops the start."""
-    error = sqlite3.OperationalError("injected")
-    error.sqlite_errorcode = code
+    error = error_of(code)
 
     def open_faulty(path: Path, synchronous: Synchronous) -> tuple[Faulty, int]:
         connection, came_from = open_database(path, synchronous)
@@ -147,6 +178,34 @@ def test_a_start_that_fails_lets_the_directory_go(tmp_path: Path) -> None:
     (tmp_path / "locked" / "ezra.lock").mkdir()
     with pytest.raises(StartError, match="cannot open"):
         SqliteEngine(tmp_path / "locked", DEFAULTS, FakeClock())
+
+
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_start_that_fails_leaves_the_log_alone_where_the_storage_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, failed: bool
+) -> None:
+    """Closing would bring it into the database, as the page cache has it. Else all is closed."""
+    alive, directory = tmp_path / "alive", tmp_path / "crashed"
+    with engine_in(alive) as engine:
+        push(engine)
+        shutil.copytree(alive, directory)
+    ioerr = error_of(sqlite3.SQLITE_IOERR_WRITE)
+
+    def restart(tx: Transaction) -> None:
+        tx.connection.execute("UPDATE tasks SET attempts = 2")
+        if failed:
+            tx.connection.execute("COMMIT")
+        raise ioerr if failed else error_of(sqlite3.SQLITE_FULL)
+
+    monkeypatch.setattr(engine_module, "restart", restart)
+    with pytest.raises(StartError, match="injected"):
+        SqliteEngine(directory, DEFAULTS, FakeClock())
+    log = directory / "ezra.db-wal"
+    assert (log.exists() and log.stat().st_size > 0) == failed
+    if sys.platform == "linux" and not failed:
+        for number in os.listdir("/proc/self/fd"):
+            with suppress(FileNotFoundError):  # that of the listing itself
+                assert not os.readlink(f"/proc/self/fd/{number}").startswith(str(directory))
 
 
 @pytest.mark.parametrize(("name", "value"), [("full", 2), ("normal", 1)])

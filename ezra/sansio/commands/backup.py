@@ -21,8 +21,8 @@ MAX_BACKUP_NAME = 100
 """Bytes: with what is added to it while it is written, well below what file systems take."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_RESERVED = ("-wal", "-shm", "-journal", ".unfinished")
-"""What SQLite, or EZRA, takes for a part of another file by the end of its name."""
+_RESERVED = re.compile(r"\.unfinished|-(wal|shm|journal)$", re.IGNORECASE)
+"""What EZRA, or SQLite, takes for a part of another file by its name."""
 
 
 def backup_name(word: str) -> str:
@@ -32,7 +32,7 @@ def backup_name(word: str) -> str:
         CommandError: it has a separator, a leading dot or dash, or is meant for something else.
     """
     fits = len(word) <= MAX_BACKUP_NAME and _NAME.fullmatch(word)
-    if not fits or word.lower().endswith(_RESERVED):
+    if not fits or _RESERVED.search(word):
         raise CommandError(Text.BACKUP_NAME.format(most=MAX_BACKUP_NAME))
     return word
 

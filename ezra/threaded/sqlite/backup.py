@@ -22,6 +22,7 @@ from ezra.threaded.sqlite import faults, inspection, probe
 from ezra.threaded.sqlite.keeping import sync_directory, sync_file
 from ezra.threaded.sqlite.lock import OWNER_ONLY
 from ezra.threaded.sqlite.pool import BUSY_TIMEOUT
+from ezra.threaded.sqlite.probe import COMPANIONS
 
 BACKUPS = "backups"
 """The directory in the data directory."""
@@ -129,6 +130,7 @@ def _sweep(target: Path) -> None:
     In the directory that is for backups only, also what another one has left.
     """
     begun = "*" if target.parent.name == BACKUPS else glob.escape(target.name)
-    for leftover in target.parent.glob(f"{begun}{UNFINISHED}*"):
-        with suppress(OSError):
-            leftover.unlink()
+    for suffix in ("", *COMPANIONS):
+        for leftover in target.parent.glob(f"{begun}{UNFINISHED}{suffix}"):
+            with suppress(OSError):
+                leftover.unlink()

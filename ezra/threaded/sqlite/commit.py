@@ -280,6 +280,9 @@ class Committer:
     ) -> None:
         """Answer everybody whom the batch has answered. Needs the lock."""
         self._check_locked()
+        if self._failure is not None:
+            # Somebody saw the storage fail meanwhile: from then on nothing is acknowledged.
+            done, error = None, self._failure
         parked = {} if done is None else done.newcomers
         for submission in batch:
             if submission.last in parked:

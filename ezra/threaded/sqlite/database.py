@@ -25,8 +25,8 @@ from ezra.threaded.sqlite.inspection import (
 )
 from ezra.threaded.sqlite.keeping import keep_copy, sync_directory
 from ezra.threaded.sqlite.lock import OWNER_ONLY
-from ezra.threaded.sqlite.pool import BUSY_TIMEOUT, Synchronous, open_writer
-from ezra.threaded.sqlite.probe import companion, reading
+from ezra.threaded.sqlite.pool import BUSY_TIMEOUT, Synchronous, let_go, open_writer
+from ezra.threaded.sqlite.probe import COMPANIONS, companion, reading
 from ezra.threaded.sqlite.schema import UPGRADES, check_library, upgrade
 from ezra.threaded.sqlite.tail import Tail
 
@@ -105,8 +105,8 @@ def _begin(connection: sqlite3.Connection, *, torn: bool) -> int:
     try:
         empty_wal(connection, must=torn)
         return upgrade(connection)
-    except BaseException:
-        connection.close()
+    except BaseException as error:
+        let_go(connection, error)
         raise
 
 
@@ -141,7 +141,7 @@ def _create(path: Path) -> None:
                 "database back, or move that file away to begin with an empty one"
             )
     unfinished = path.with_name(path.name + ".new")
-    for suffix in ("", "-wal", "-shm", "-journal"):
+    for suffix in ("", *COMPANIONS):
         companion(unfinished, suffix).unlink(missing_ok=True)
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
     connection = sqlite3.connect(unfinished, isolation_level=None)

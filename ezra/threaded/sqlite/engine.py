@@ -39,7 +39,7 @@ from ezra.threaded.sqlite.checkpoints import Checkpoints
 from ezra.threaded.sqlite.commit import Committer
 from ezra.threaded.sqlite.database import DATABASE_FILE, empty_wal, open_database
 from ezra.threaded.sqlite.lock import DirectoryLock
-from ezra.threaded.sqlite.pool import ReaderPool, Synchronous, abandon
+from ezra.threaded.sqlite.pool import ReaderPool, Synchronous, abandon, let_go
 from ezra.threaded.sqlite.space import FreeSpace
 from ezra.threaded.sqlite.sweep import restart
 from ezra.threaded.sqlite.transaction import Transaction
@@ -108,6 +108,7 @@ class SqliteEngine(Engine):
         try:
             self._open(data_dir / DATABASE_FILE, defaults, synchronous, readers)
         except BaseException:
+            self._checkpoints.close()
             self._lock.release()
             raise
         self._committer = Committer(self._writer, clock, on_failure)
@@ -191,6 +192,8 @@ class SqliteEngine(Engine):
             return
         try:
             failpoints.passing("before_checkpoint")
+            # Whoever reads in some other tool is not waited for: the next start brings in the rest.
+            connection.execute("PRAGMA busy_timeout = 0").fetchall()
             connection.execute(statements.CHECKPOINT).fetchall()
         except sqlite3.Error as error:
             if not faults.is_full(error):
@@ -207,7 +210,7 @@ class SqliteEngine(Engine):
             self._readers = ReaderPool(path, readers)
             self._recover(came_from)
         except BaseException as error:
-            connection.close()
+            let_go(connection, error)
             if isinstance(error, OSError | sqlite3.Error | EngineError):
                 raise StartError(faults.cannot_start(path, error)) from error
             raise

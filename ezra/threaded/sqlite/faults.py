@@ -61,13 +61,18 @@ def at_commit(error: BaseException) -> EngineError:
     return OutcomeUnknown(Text.OUTCOME_UNKNOWN)
 
 
+def storage_failed(error: BaseException) -> bool:
+    """Say whether an error means that the storage gives back errors or nonsense, whoever asks."""
+    return isinstance(error, OutcomeUnknown) or _primary_code(error) in _FAILED
+
+
 def of_reading(error: sqlite3.Error) -> EngineError:
     """Return what an error of a connection that only reads means.
 
     A disk that gives back errors or nonsense has failed, whoever notices; all else, such as no file
     descriptor for another connection, is this reader's trouble alone.
     """
-    if _primary_code(error) in _FAILED:
+    if storage_failed(error):
         return OutcomeUnknown(Text.STORAGE_FAILED)
     return StorageBusy(Text.UNREADABLE.format(reason=" ".join(str(error).split())))
 

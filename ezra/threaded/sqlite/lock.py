@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,12 +43,15 @@ class DirectoryLock:
     def release(self) -> None:
         """Let the directory go. The file stays: removing it would race with the next engine."""
         os.ftruncate(self._file, 0)
+        # A process that was forked meanwhile has the file open, too, and would keep it locked.
+        fcntl.flock(self._file, fcntl.LOCK_UN)
         os.close(self._file)
 
     def _sign(self) -> None:
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"pid {os.getpid()} since {since}\n".encode(), 0)
+        with suppress(OSError):  # a full disk: it is locked without a name, too
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"pid {os.getpid()} since {since}\n".encode(), 0)
 
 
 def _taken(directory: Path, holder: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from ezra.sansio.errors import EngineClosed, StartError, Text
+from ezra.threaded.sqlite import faults
 
 Synchronous = Literal["full", "normal"]
 
@@ -87,6 +88,14 @@ def abandon(connection: sqlite3.Connection) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
+def let_go(connection: sqlite3.Connection, error: BaseException) -> None:
+    """End with a connection that could not be used, because of that error."""
+    if faults.storage_failed(error):
+        abandon(connection)
+    else:
+        connection.close()
+
+
 def _open(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(
         path,
@@ -151,7 +160,9 @@ class ReaderPool:
             try:
                 yield connection
             finally:
-                connection.execute("COMMIT")
+                # After some errors SQLite has ended it by itself; it is those that must be seen.
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
         finally:
             self._give_back(connection)
 
@@ -183,6 +194,10 @@ class ReaderPool:
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         with self._returned:
-            self._idle.append(connection)
+            if connection.in_transaction:  # Ctrl-C, say: nobody could begin another one on it
+                connection.close()
+                self._open -= 1
+            else:
+                self._idle.append(connection)
             # Not just one: whoever closes the pool waits here, too.
             self._returned.notify_all()

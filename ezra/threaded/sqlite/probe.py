@@ -32,8 +32,12 @@ _INDEX_COPY = 48
 _INDEX_AT_BACKFILL = 96
 
 
+COMPANIONS = ("-wal", "-shm", "-journal")
+"""What the names of the files end in that SQLite keeps beside a database."""
+
+
 def companion(path: Path, suffix: str) -> Path:
-    """Return the file that SQLite keeps beside a database: `-wal`, `-shm` or `-journal`."""
+    """Return one of those files; with no suffix, the database itself."""
     return path.with_name(path.name + suffix)
 
 

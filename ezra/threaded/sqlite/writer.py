@@ -161,7 +161,7 @@ class Writer:
             self.connection.execute(statements.COMMIT)
             if self._has_calls:
                 failpoints.passing("after_commit")
-        except BaseException as error:
+        except Exception as error:
             raise faults.at_commit(error) from error
 
     def _batch(self, tx: Transaction, lines: Lines, how: How, *, swept: bool) -> None:
