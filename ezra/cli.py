@@ -39,9 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words and words[0] in maintenance.COMMANDS:
         return maintenance.run(words, os.environ)
     log_to_stderr()
-    settings = parse(words, os.environ)
     if arguments is None:
+        # Before anything is read: a password may come from a pipe, which gives it once.
         start_again_with_small_caches()
+    settings = parse(words, os.environ)
     arm_failpoints(os.environ.get(failpoints.VARIABLE, ""))
     threading.stack_size(THREAD_STACK)
     return serve(settings)

@@ -103,6 +103,8 @@ class Session:
     """The number of its socket."""
     connected_at: int = 0
     """Unix microseconds, as all times."""
+    stranger_since: int = 0
+    """When it became nobody again, by RESET; 0 if it never did."""
     active_at: int = 0
     """When it last sent something."""
     blocked: bool = False
@@ -136,6 +138,8 @@ class Session:
 
     def reset(self) -> None:
         """Forget all that the client has said about itself, as RESET wants it."""
+        if self.authenticated:
+            self.stranger_since = self.active_at
         self.role = Role.NOBODY if self.access.needed else Role.DEFAULT
         self.protocol = 2
         self.name = ""

@@ -160,7 +160,7 @@ class Handler:
         """Return until when more has to arrive; None for as long as it likes."""
         deadlines = self._link.deadlines
         if not self.session.authenticated:
-            return self.session.connected_at + deadlines.login
+            return max(self.session.connected_at, self.session.stranger_since) + deadlines.login
         return None if deadlines.idle is None else self._link.clock.now() + deadlines.idle
 
     def _has_room(self) -> bool:

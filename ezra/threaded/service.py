@@ -4,6 +4,7 @@ Signals have no handlers here. Every thread blocks them, so that they stay with 
 main thread does nothing but take the first (`sigwait`). With handlers, which Python carries out in
 the main thread only, one that comes just before that thread goes to sleep would have to wait until
 something else wakes it. An engine whose storage fails sends such a signal, too, and leaves a note.
+Until the engine is open, a thread beside it takes them and ends the process.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
+STEP = 0.1
+"""Seconds after which it is seen, at the latest, that the engine is open."""
+
 LAST_RESORT = 10.0
 """Seconds that an orderly end has after the storage has failed: it takes three, unless it hangs."""
 
@@ -59,7 +63,7 @@ def serve(settings: Settings) -> int:
             one_core(),
             signals_held(),
             ended_after(failed),
-            closing(open_engine(settings, clock, fail)) as engine,
+            closing(open_unless_told_to_end(settings, clock, fail)) as engine,
         ):
             server = Server(settings, engine, clock)
             warn_of_strangers(settings, server.address)
@@ -75,6 +79,35 @@ def serve(settings: Settings) -> int:
         return 1
     log.info("stopped after %s", number.name)
     return 0
+
+
+def open_unless_told_to_end(
+    settings: Settings, clock: Clock, failed: Callable[[EngineError], None]
+) -> Engine:
+    """Open the engine; a signal meanwhile ends the process where it is.
+
+    Looking through a large database, or waiting for a lock of another program, may take long. To be
+    cut off there is as safe as `kill -9` is, and nobody is served yet.
+    """
+    opened = threading.Event()
+
+    def listen() -> None:
+        while not opened.is_set():
+            taken = signal.sigtimedwait(SIGNALS, STEP)
+            if taken is None:
+                continue
+            if opened.is_set():
+                os.kill(os.getpid(), taken.si_signo)  # it is for who waits now
+            else:
+                name = signal.Signals(taken.si_signo).name
+                log.info("stopped after %s, before anything was served", name)
+                os._exit(0)
+
+    threading.Thread(target=listen, name="ezra-start", daemon=True).start()
+    try:
+        return open_engine(settings, clock, failed)
+    finally:
+        opened.set()
 
 
 def serve_until_signal(server: Server, data: str) -> signal.Signals:

@@ -8,8 +8,9 @@ client gone.
 
 A report that comes too late finds no submission and does nothing; one for a file descriptor that a
 newer connection has taken over is asked again of that socket before it counts. epoll is Linux'.
-Elsewhere nothing is watched: that a blocked client has gone shows when its reply cannot be sent,
-and what the reply handed out is released then.
+Elsewhere, and beyond what `/proc/sys/fs/epoll/max_user_watches` allows, nothing is watched: that a
+blocked client has gone shows when its reply cannot be sent, and what the reply handed out is
+released then.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ezra.threaded.engine import Submission
 
@@ -74,16 +75,18 @@ if sys.platform == "linux":
             return Watching(self, connection, submission)
 
         def watch(self, connection: socket.socket, submission: Submission) -> None:
-            """Do so from now on."""
+            """Do so from now on; not where the kernel has no room for one more to be watched."""
             number = connection.fileno()
             with self._lock:
                 self._blocked[number] = (connection, submission)
-            self._epoll.register(number, ONE_REPORT)
+            with suppress(OSError):
+                self._epoll.register(number, ONE_REPORT)
 
         def forget(self, connection: socket.socket) -> None:
             """And no longer."""
             number = connection.fileno()
-            self._epoll.unregister(number)
+            with suppress(OSError):  # it may not have been
+                self._epoll.unregister(number)
             with self._lock:
                 del self._blocked[number]
 

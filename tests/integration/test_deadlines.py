@@ -40,6 +40,24 @@ def test_who_says_no_password_in_time_is_cut_off(busy: bool) -> None:
         assert known.call("PING") == b"PONG"
 
 
+def test_who_becomes_a_stranger_again_has_time_anew() -> None:
+    """RESET takes the password back; the time to say it begins then, and only once."""
+    hour = 3600 * SECOND
+    with LocalServer(LOCKED, SystemClock(), Deadlines(login=hour)) as server:
+        client = server.client()
+        assert client.call("AUTH", "guess") == b"OK"
+        [session] = server.server._clients.sessions()
+        session.connected_at -= 2 * hour
+        assert client.call("RESET") == b"RESET"
+        client.socket.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            client.socket.recv(1)
+        assert client.call("RESET") == b"RESET"
+        since = session.stranger_since
+        assert session.active_at > since > session.connected_at + hour
+        assert client.call("AUTH", "guess") == b"OK"
+
+
 def keep_sending(client: RawClient, gone: threading.Event) -> None:
     """Send a byte, and now and then a command, until told."""
     while not gone.wait(0.02):

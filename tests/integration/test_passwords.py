@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from ezra.embedded import Ezra
 from ezra.options import parse
 from ezra.sansio.access import Role
 from ezra.threaded.settings import PASSWORDS, Settings
-from tests.integration.server_process import run
+from tests.integration.server_process import ServerProcess, run
+from tests.integration.waiting import PATIENCE
 
 SECRET = "S3CRET-horse"  # noqa: S105 - so that it can be looked for
 NAMES = ["password", "push-password", "work-password"]
@@ -228,3 +230,15 @@ def test_the_help_says_that_a_command_line_can_be_seen() -> None:
     """Beside each flag that takes a password as it is."""
     shown = " ".join(run("--help").stdout.split())
     assert shown.count("`ps` shows it to everybody, so rather use a file") == len(NAMES)
+
+
+def test_a_password_may_come_from_a_pipe(tmp_path: Path) -> None:
+    """Which gives it once, though the server starts itself again: `--password-file <(…)`."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o600)
+    writer = threading.Thread(target=pipe.write_text, args=(SECRET + "\n",), daemon=True)
+    writer.start()
+    unset = ("env", "-u", "GLIBC_TUNABLES")
+    with ServerProcess(":memory:", "--password-file", str(pipe), under=unset) as server:
+        assert server.client().call("AUTH", SECRET) == b"OK"
+    writer.join(PATIENCE)

@@ -7,15 +7,19 @@ import re
 import resource
 import signal
 import socket
+import sqlite3
+import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ezra.version import VERSION
 from tests.integration.raw_client import encode
-from tests.integration.server_process import ServerProcess, run
+from tests.integration.server_process import ServerProcess, command, environment, run
+from tests.integration.waiting import PATIENCE, until
 
 BLOCKING_POP = encode("XREADGROUP", "GROUP", "g", "w", "BLOCK", 0, "STREAMS", "q", ">")
 MEBIBYTE = 1024 * 1024
@@ -104,6 +108,39 @@ def test_what_was_answered_is_there_after_an_orderly_end(tmp_path: Path) -> None
         assert [task and task.id for task in found] == ids
 
 
+def test_who_reads_in_another_tool_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """Within five seconds all the same; what is not in the database yet is in its log."""
+    with ServerProcess(tmp_path) as server:
+        client = server.client()
+        client.push("q", 1)
+        with closing(sqlite3.connect(tmp_path / "ezra.db", isolation_level=None)) as tool:
+            tool.execute("BEGIN")
+            tool.execute("SELECT count(*) FROM tasks").fetchall()
+            client.push("q", 2)
+            started = time.monotonic()
+            assert server.stop() == 0
+            assert time.monotonic() - started < 5
+    with ServerProcess(tmp_path) as server:
+        assert server.client().call("XLEN", "q") == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_start_that_takes_long(tmp_path: Path, number: signal.Signals) -> None:
+    """Here it waits for another program's lock; nobody is served yet."""
+    with ServerProcess(tmp_path) as server:
+        assert server.stop() == 0
+    with closing(sqlite3.connect(tmp_path / "ezra.db", isolation_level=None)) as tool:
+        tool.execute("BEGIN EXCLUSIVE")
+        line = command("--data-dir", str(tmp_path), "--port", "0")
+        pipe = subprocess.PIPE
+        with subprocess.Popen(line, env=environment(), stderr=pipe, text=True) as starting:
+            holder = f"pid {starting.pid} "
+            until(lambda: holder in (tmp_path / "ezra.lock").read_text(), "it to open the database")
+            starting.send_signal(number)
+            _, log = starting.communicate(timeout=PATIENCE)
+        assert (starting.returncode, number.name in log) == (0, True)
+
+
 @linux_only
 def test_when_the_storage_fails_the_server_ends(tmp_path: Path) -> None:
     """Nothing more is acknowledged, exit code 1 for the supervisor; what was answered is there."""
@@ -118,6 +155,7 @@ def test_when_the_storage_fails_the_server_ends(tmp_path: Path) -> None:
         assert str(other.reply()).startswith("UNKNOWN ")
         assert server.ended() == 1
         assert any("CRITICAL" in line and "storage failed" in line for line in server.log)
+        assert not any("hangs" in line for line in server.log)
     with ServerProcess(tmp_path) as server:
         task = server.client().pop("q")
         assert task is not None

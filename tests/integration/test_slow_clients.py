@@ -147,7 +147,8 @@ def test_a_reply_for_which_there_is_no_memory_is_an_error() -> None:
 def test_who_takes_no_replies_before_logging_in_is_cut_off() -> None:
     """A few replies are on their way to it at the most."""
     locked = dataclasses.replace(SETTINGS, password="guess")  # noqa: S106 - the test's own
-    with LocalServer(locked, SystemClock()) as server:
+    patient = Deadlines(login=3600 * SECOND, send=3600 * SECOND, link=3600 * SECOND)
+    with LocalServer(locked, SystemClock(), patient) as server:
         deaf = RawClient.__new__(RawClient)
         deaf.socket = socket.socket()
         deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)

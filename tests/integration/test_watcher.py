@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 import threading
@@ -102,6 +103,28 @@ def test_after_watching_nothing_is_cancelled(watcher: Watcher) -> None:
             with watcher.watching(other, next_one):
                 peer.close()
                 assert next_one.cancelled.wait(10)
+        assert not submission.cancelled.is_set()
+
+
+def test_what_cannot_be_watched_waits_unwatched(watcher: Watcher) -> None:
+    """As where the kernel allows no more watches; the submission is left alone."""
+
+    class Full:
+        def register(self, *_: object) -> None:
+            raise OSError(errno.ENOSPC, "no room for another watch")
+
+        def unregister(self, number: int) -> None:
+            epoll.unregister(number)
+
+    epoll = watcher._epoll
+    here, there = pair()
+    with here, there:
+        submission = Noted()
+        watcher._epoll = Full()  # type: ignore[assignment]  # stands in for it
+        with watcher.watching(here, submission):
+            assert here.fileno() in watcher._blocked
+        watcher._epoll = epoll
+        assert not watcher._blocked
         assert not submission.cancelled.is_set()
 
 
