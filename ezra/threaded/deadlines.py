@@ -29,7 +29,7 @@ class Deadlines:
     now and then makes progress, too, and would otherwise hold its thread and the reply for ever."""
     link: int = 5 * SECOND
     """After which Linux gives up a link on which nothing is acknowledged: a cut cable, a host that
-    has gone, and also a reply that is not read once the socket's buffers are full."""
+    has gone. Behind a large reply it waits for as long as that may take, see `Link.send`."""
     linger: int = SECOND
     """To wait for a client's own end after a last reply, see `Handler._part`."""
     idle: int | None = None

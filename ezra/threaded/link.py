@@ -33,6 +33,9 @@ from ezra.threaded.deadlines import (
 RECEIVE_SIZE = 64 * 1024
 """Bytes received at once: enough for a deep pipeline, little enough for thousands of threads."""
 
+LARGE = 64 * 1024
+"""Bytes of replies that a client which reads nothing for a while may not have room for."""
+
 LINGER_READS = 16
 """How much to throw away of what a client still sends at its end, in receives."""
 
@@ -43,12 +46,14 @@ SIOCOUTQ = 0x5411
 class Link:
     """A plain connection. Nothing is sent or received before `open`."""
 
-    __slots__ = ("clock", "deadlines", "peer")
+    __slots__ = ("_patience", "clock", "deadlines", "peer")
 
     def __init__(self, peer: socket.socket, deadlines: Deadlines, clock: Clock) -> None:
         self.peer = peer
         self.deadlines = deadlines
         self.clock = clock
+        self._patience = deadlines.link
+        """How long the kernel waits for the other side to take something."""
 
     def open(self) -> None:
         """Have the connection ready for its first byte.
@@ -77,12 +82,23 @@ class Link:
         Raises:
             OSError: the client is gone, or does not read; `TimeoutError` among others.
         """
+        self._have_patience(len(data))
         if self.peer.gettimeout() is None:
             sent = self.peer.send(data)
             if sent == len(data):
                 return
             data = data[sent:]
         self._send_slowly(data)
+
+    def _have_patience(self, size: int) -> None:
+        """Have the kernel wait with a large reply for who reads nothing meanwhile; until the next.
+
+        To the kernel such a client, alive and answering its probes, looks like a link that is cut.
+        """
+        patience = self.deadlines.link if size <= LARGE else self.deadlines.for_sending(size)
+        if patience != self._patience:
+            set_patience(self.peer, patience)
+            self._patience = patience
 
     def _send_slowly(self, data: bytes) -> None:
         self.peer.settimeout(self.deadlines.for_sending(len(data)) / SECOND)
@@ -141,6 +157,7 @@ class TlsLink(Link):
 
     def send(self, data: bytes) -> None:
         """Send all of it, record by record."""
+        self._have_patience(len(data))
         until = self.clock.now() + self.deadlines.for_sending(len(data))
         rest = memoryview(data)
         while rest:
@@ -168,8 +185,13 @@ def prepare(peer: socket.socket, deadlines: Deadlines) -> None:
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, standstill)
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if sys.platform == "linux":
-        patience = deadlines.link // MILLISECOND
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL)
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
-        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
+        set_patience(peer, deadlines.link)
+
+
+def set_patience(peer: socket.socket, patience: int) -> None:
+    """Have Linux give up a connection on which nothing is taken for so many microseconds."""
+    if sys.platform == "linux":
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience // MILLISECOND)

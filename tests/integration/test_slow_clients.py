@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +13,7 @@ from typing import NoReturn
 import pytest
 
 from ezra.sansio.errors import Text
-from ezra.sansio.model import SECOND
+from ezra.sansio.model import MILLISECOND, SECOND
 from ezra.threaded.budget import LEAST, UNCOUNTED, Account, Budget, default_limit
 from ezra.threaded.clock import SystemClock
 from ezra.threaded.deadlines import Deadlines
@@ -180,6 +181,28 @@ def test_who_does_not_read_a_reply_is_given_up(reads: int) -> None:
         until(lambda: server.server.clients == 0, "it to be given up")
         gone.set()
         thread.join(10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is Linux'")
+def test_a_large_reply_waits_for_who_reads_it_later() -> None:
+    """A worker that stands still for a moment is not taken for one whose link is cut."""
+    deadlines = Deadlines(link=SECOND // 2)
+    with LocalServer(SETTINGS, SystemClock(), deadlines) as server:
+        late = server.client()
+        payload = bytes(15 * MIB)
+        late.send("ECHO", payload)
+        [peer] = server.server._clients._handlers
+
+        def probes() -> int:
+            """Return how often in a row the kernel has asked whether the client reads again."""
+            return peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 5)[4]
+
+        until(lambda: probes() >= 3, "more than a second to pass")
+        assert late.reply() == payload
+        patience = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        assert peer.getsockopt(*patience) == deadlines.for_sending(len(payload) + 12) // MILLISECOND
+        assert late.call("PING") == b"PONG"
+        assert peer.getsockopt(*patience) == deadlines.link // MILLISECOND
 
 
 def test_who_does_not_read_can_be_killed() -> None:
