@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -23,7 +23,7 @@ from typing import Literal, Self, Unpack, cast
 
 from ezra import embedded_arguments as arguments
 from ezra.embedded_arguments import Headers, Payload, ServerOptions, TaskOptions
-from ezra.sansio.errors import EzraError
+from ezra.sansio.errors import EngineClosed, EngineError, EzraError
 from ezra.sansio.model import (
     FOREVER,
     Claimed,
@@ -36,6 +36,7 @@ from ezra.sansio.model import (
 from ezra.sansio.queue.operations import Ack, Claim, Extend, Nack, Operation, Outcome, Push, Result
 from ezra.threaded.clock import Clock, SystemClock
 from ezra.threaded.dispatcher import release
+from ezra.threaded.engine import Engine
 from ezra.threaded.server import Server
 from ezra.threaded.service import open_engine
 from ezra.threaded.service import serve as serve_settings
@@ -69,6 +70,9 @@ class Ezra:
     Args:
         data_dir: where `ezra.db` lives, made if need be; ":memory:" keeps nothing.
         clock: what tells the time, for tests.
+        on_failure: called once with the error if the disk fails, in a thread of its own; `close`
+            may be called in it. The port has ended by itself then, and every call raises. Have the
+            process end, and start again: what is on the disk only a new one can tell.
         options: as the server's flags are called: `visibility_timeout` (30), `max_attempts` (3),
             `retention_seconds` (None: done tasks stay), `synchronous` ("full"),
             `max_payload_bytes` …; with a `port` (0 picks a free one) Redis clients are served
@@ -85,19 +89,26 @@ class Ezra:
         data_dir: str | os.PathLike[str] = "ezra-data",
         *,
         clock: Clock | None = None,
+        on_failure: Callable[[EzraError], object] | None = None,
         **options: Unpack[ServerOptions],
     ) -> None:
         self._settings = arguments.settings(data_dir, options)
         self._clock = clock or SystemClock()
-        self._engine = open_engine(self._settings, self._clock)
+        self._on_failure = on_failure
+        self._failure: EngineError | None = None
+        self._over = threading.Event()
+        """Set when the storage has failed, and at the end."""
+        self._engine = open_engine(self._settings, self._clock, self._fail)
         self._server: Server | None = None
         self._closing = threading.Lock()
         if options.get("port") is not None:
             self._open_port()
+        # There before it is needed: a process in trouble may not get another.
+        threading.Thread(target=self._see_to_failure, name="ezra-failure", daemon=True).start()
 
     @property
     def address(self) -> tuple[str, int] | None:
-        """The host and port that Redis clients connect to; None without a port."""
+        """The host and port that Redis clients connect to; None without, or once it has ended."""
         server = self._server
         return server.address if server else None
 
@@ -227,11 +238,11 @@ class Ezra:
 
     def queue_info(self, queue: str) -> QueueInfo | None:
         """Return a queue's books (ready, scheduled, in_flight, done, dead …), None if unknown."""
-        return self._engine.info(arguments.queue(queue))
+        return self._working.info(arguments.queue(queue))
 
     def queues(self) -> list[QueueInfo]:
         """Return the books of all queues, by name, without their first and last tasks."""
-        return self._engine.queues()
+        return self._working.queues()
 
     def close(self) -> None:
         """Answer who is waiting with None, end the clients of the port, put the file in order.
@@ -240,10 +251,11 @@ class Ezra:
         the directory is opened next.
         """
         with self._closing:
-            server, self._server = self._server, None
-            if server:
-                server.stop()
-            self._engine.close()
+            self._close_port()
+            try:
+                self._engine.close()
+            finally:
+                self._over.set()
 
     def __enter__(self) -> Self:
         return self
@@ -264,6 +276,37 @@ class Ezra:
             raise
         self._server.start()
 
+    def _close_port(self) -> None:
+        """End the port and its clients, if that is still to be done. Needs `_closing`."""
+        server, self._server = self._server, None
+        if server:
+            server.stop()
+
+    def _fail(self, error: EngineError) -> None:
+        """Take note of a storage that has failed. What is to be done takes time, and a thread."""
+        self._failure = error
+        self._over.set()
+
+    def _see_to_failure(self) -> None:
+        """When the storage has failed, end the port and tell the owner."""
+        self._over.wait()
+        if self._failure is None:
+            return  # closed in order
+        with self._closing:
+            self._close_port()
+        if self._on_failure:
+            self._on_failure(self._failure)
+
+    @property
+    def _working(self) -> Engine:
+        """The engine, if its storage has not failed."""
+        if self._failure is not None:
+            raise EngineClosed(
+                "the storage has failed: nothing was done, and nothing will be; close this Ezra, "
+                "and open the directory anew in another process"
+            ) from self._failure
+        return self._engine
+
     def _deadline(self, block: float | None) -> int | None:
         duration = arguments.block(block)
         if duration is None or duration == FOREVER:
@@ -272,11 +315,11 @@ class Ezra:
 
     def _execute(self, operations: Sequence[Operation]) -> list[Result]:
         """Carry the operations out; raises the first error among their outcomes."""
-        return results(self._engine.execute(operations))
+        return results(self._working.execute(operations))
 
     def _claim(self, claim: Claim) -> list[Delivery]:
         """Claim, and give back what was claimed if the wait is broken off, as by Ctrl-C."""
-        submission = self._engine.submit([claim])
+        submission = self._working.submit([claim])
         try:
             outcomes = submission.wait()
         except BaseException:

@@ -6,6 +6,7 @@ import inspect
 import math
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -20,12 +21,18 @@ import redis
 
 import ezra
 from ezra import Ezra, EzraError, Task
-from ezra.sansio.errors import EngineClosed
+from ezra.sansio.errors import EngineClosed, EngineError, OutcomeUnknown
 from ezra.sansio.model import SECOND
+from ezra.threaded.clock import Clock
+from ezra.threaded.engine import Engine
+from ezra.threaded.service import open_engine
+from ezra.threaded.settings import Settings
 from ezra.version import VERSION
+from tests.integration.raw_client import RawClient
 from tests.integration.server_process import environment
-from tests.integration.waiting import until
+from tests.integration.waiting import PATIENCE, until
 from tests.property.fake_clock import FakeClock
+from tests.property.sqlite_worlds import make_faulty
 
 
 @pytest.fixture(params=["memory", "disk"])
@@ -195,8 +202,15 @@ def in_thread(call: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
     return thread, results
 
 
+def raised(call: Callable[[], object]) -> EzraError:
+    """Return the error that the call must raise."""
+    with pytest.raises(EzraError) as caught:
+        call()
+    return caught.value
+
+
 def blocked(queue: Ezra) -> int:
-    """Return how many pops wait."""
+    """Return how many wait for a task."""
     engine: Any = queue._engine
     return len(engine._parked if hasattr(engine, "_parked") else engine._committer._parked)
 
@@ -307,6 +321,127 @@ def test_a_taken_port_leaves_nothing_open(tmp_path: Path) -> None:
         with pytest.raises(EzraError, match=str(first.address[1])):
             Ezra(tmp_path, port=first.address[1])
     Ezra(tmp_path).close()
+
+
+def fail_the_disk(queue: Ezra) -> None:
+    """Have each COMMIT fail from now on, as it does when the disk returns an error."""
+    error = sqlite3.OperationalError("injected")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+    engine: Any = queue._engine
+    make_faulty(engine).fails = lambda text: error if text == "COMMIT" else None
+
+
+@pytest.mark.parametrize("by_a_client", [True, False])
+def test_a_failed_storage_ends_the_port(tmp_path: Path, *, by_a_client: bool) -> None:
+    """Whoever noticed it: clients are told, and sent away; the owner hears of it once, then."""
+    told: list[tuple[EzraError, tuple[str, int] | None]] = []
+    heard = threading.Event()
+
+    def on_failure(error: EzraError) -> None:
+        told.append((error, ours.address))
+        heard.set()
+
+    ours = Ezra(tmp_path, port=0, on_failure=on_failure)
+    address = ours.address
+    assert address is not None
+    with RawClient(address) as idle, RawClient(address) as worker, RawClient(address) as client:
+        idle.call("PING")
+        worker.send("XREADGROUP", "GROUP", "g", "w", "BLOCK", 0, "STREAMS", "q", ">")
+        thread, own = in_thread(lambda: raised(lambda: ours.pop("q", block=math.inf)))
+        until(lambda: blocked(ours) == 2, "the two to wait")
+        fail_the_disk(ours)
+        if by_a_client:
+            assert client.error("XADD", "q", "*", "payload", "x").startswith("UNKNOWN ")
+        else:
+            assert isinstance(raised(lambda: ours.push("q", b"x")), OutcomeUnknown)
+        assert str(worker.reply()).startswith("UNKNOWN ")
+        assert idle.is_closed()
+        assert worker.is_closed()
+        thread.join()
+        assert isinstance(own[0], OutcomeUnknown)
+        assert heard.wait(PATIENCE)
+    [(error, address_then)] = told
+    assert isinstance(error, OutcomeUnknown)
+    assert address_then is None
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+    ours.close()
+    assert len(told) == 1
+
+
+def test_after_a_failed_storage_each_call_says_so(tmp_path: Path) -> None:
+    """And that nothing was done; the owner may close from where he is told, and another opens."""
+    closed = threading.Event()
+
+    def on_failure(_: EzraError) -> None:
+        ours.close()
+        closed.set()
+
+    ours = Ezra(tmp_path, on_failure=on_failure)
+    number = ours.push("q", b"x")
+    task = popped(ours.pop("q"))
+    fail_the_disk(ours)
+    with pytest.raises(OutcomeUnknown):
+        ours.push("q", b"y")
+    assert closed.wait(PATIENCE)
+    calls: list[Callable[[], object]] = [
+        lambda: ours.push("q", b"z"),
+        lambda: ours.pop("q", block=1),
+        lambda: ours.ack(task),
+        lambda: ours.nack(task),
+        lambda: ours.extend(task),
+        lambda: ours.queue_info("q"),
+        ours.queues,
+    ]
+    for call in calls:
+        with pytest.raises(EngineClosed, match="storage has failed: nothing was done"):
+            call()
+    ours.close()
+    with Ezra(tmp_path) as another:
+        assert popped(another.pop("q")).id == number
+
+
+def test_a_failed_storage_ends_the_port_of_who_did_not_ask(tmp_path: Path) -> None:
+    """Without `on_failure` the clients are sent away all the same."""
+    with Ezra(tmp_path, port=0) as queue:
+        assert queue.address is not None
+        with RawClient(queue.address) as idle:
+            idle.call("PING")
+            fail_the_disk(queue)
+            with pytest.raises(OutcomeUnknown):
+                queue.push("q", b"x")
+            assert idle.is_closed()
+        until(lambda: queue.address is None, "the port to end")
+
+
+def test_a_storage_that_fails_at_once_ends_the_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The timer may have found out before there is a port to be ended."""
+
+    def failing(settings: Settings, clock: Clock, failed: Callable[[EngineError], None]) -> Engine:
+        failed(OutcomeUnknown("the disk has gone"))
+        return open_engine(settings, clock)
+
+    monkeypatch.setattr("ezra.embedded.open_engine", failing)
+    told: list[EzraError] = []
+    with Ezra(tmp_path, port=0, on_failure=told.append) as queue:
+        until(lambda: told, "the owner to be told")
+        assert queue.address is None
+    assert str(told[0]) == "the disk has gone"
+
+
+def test_who_closes_is_told_of_no_failure(data_dir: str) -> None:
+    """`on_failure` is for a storage that fails, and the thread that would call it ends."""
+    told: list[EzraError] = []
+    before = threading.enumerate()
+    with Ezra(data_dir, port=0, on_failure=told.append) as queue:
+        started = set(threading.enumerate()) - set(before)
+        queue.push("q", b"x")
+    for thread in started:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    assert told == []
 
 
 WRONG: list[tuple[Callable[[Any], object], type[Exception], str]] = [
