@@ -130,6 +130,12 @@ class Ezra:
             headers: names and values, str or bytes, kept in order.
             options: `delay` (seconds) or `run_at` (Unix seconds), `ttl` (seconds), `priority`
                 (−128 … 127, higher first), `max_attempts`, `visibility_timeout` (seconds).
+
+        Raises:
+            ValueError, TypeError: an argument is wrong; the text names it.
+            EzraError: nothing was done: the disk is full, say, or this is closed. Only its kind
+                `OutcomeUnknown`, of `ezra.sansio.errors`, says that the disk failed meanwhile, and
+                that nobody knows.
         """
         return self.push_many(queue, [payload], headers=headers, **options)[0]
 
@@ -144,6 +150,9 @@ class Ezra:
         """Add tasks that differ in their payload only; return their ids once all are on disk.
 
         One call is one commit: ezra.push_many("emails", ["one", "two", "three"])
+
+        Raises:
+            ValueError, TypeError, EzraError: as `push`.
         """
         name = arguments.queue(queue)
         common = arguments.headers(headers)
@@ -161,9 +170,12 @@ class Ezra:
 
         Args:
             queues: their names, strict priority first; `emails::dead` is a dead-letter queue.
-            worker: what the worker calls itself; by default, after this process.
+            worker: what the worker calls itself; by default, after this process and thread.
             block: seconds to wait for a task. None or 0 does not wait (unlike Redis' BLOCK 0),
                 math.inf waits for ever. Waiting workers are served first come, first served.
+
+        Raises:
+            ValueError, TypeError, EzraError: as `push`.
         """
         tasks = self.pop_many(*queues, count=1, worker=worker, block=block)
         return tasks[0] if tasks else None
@@ -175,7 +187,10 @@ class Ezra:
         worker: str | None = None,
         block: float | None = None,
     ) -> list[Task]:
-        """Take up to `count` tasks in all, as `pop` does; the list is empty when there are none."""
+        """Take up to `count` tasks in all, as `pop` does; the list is empty when there are none.
+
+        They are 10,000 at the most, and fewer where they are large, as on the wire.
+        """
         name = arguments.worker(worker)
         claim = Claim(
             arguments.sources(queues), name, arguments.count(count), self._deadline(block)
@@ -187,13 +202,18 @@ class Ezra:
         ]
 
     def ack(self, task: Task | str, queue: str | None = None) -> bool:
-        """Say that a task is done. Returns False when it already was, or is somebody else's.
+        """Say that a task is done. Returns whether that counts.
 
             ezra.ack(task)
             ezra.ack("1700000000000-0", "emails")
 
-        An ack always counts while the task is in flight, and also after its visibility timeout, as
-        long as nobody else has popped it since.
+        An ack counts while the task is in flight, also for somebody else who has popped it since:
+        his own ack is False then. It counts after the visibility timeout, too, until the task is
+        popped again; but not for one that is done already, was given back by a nack, is dead or
+        gone.
+
+        Raises:
+            ValueError, TypeError, EzraError: as `push`.
         """
         name, number = which(task, queue)
         return self._execute([Ack(name, (number,))]) == [1]
@@ -216,6 +236,9 @@ class Ezra:
             reason: kept with the task as its last error.
             mode: FAIL is tried again while attempts are left, FATAL is dead at once, SILENT
                 takes the attempt back: it never counted.
+
+        Raises:
+            ValueError, TypeError, EzraError: as `push`.
         """
         name, number = which(task)
         nack = Nack(
@@ -231,17 +254,28 @@ class Ezra:
     def extend(self, task: Task) -> bool:
         """Renew the hold on a task that takes long: its visibility timeout begins anew.
 
-        Returns False when the hold is lost: the task is done, or belongs to another worker.
+        Returns False when the hold is lost: the task is in flight no more, or another worker's.
+
+        Raises:
+            ValueError, TypeError, EzraError: as `push`.
         """
         name, number = which(task)
         return self._execute([Extend(name, task.worker, (number,))]) == [(number,)]
 
     def queue_info(self, queue: str) -> QueueInfo | None:
-        """Return a queue's books (ready, scheduled, in_flight, done, dead …), None if unknown."""
+        """Return a queue's books (ready, scheduled, in_flight, done, dead …), None if unknown.
+
+        Raises:
+            ValueError, TypeError, EzraError: as `push`.
+        """
         return self._working.info(arguments.queue(queue))
 
     def queues(self) -> list[QueueInfo]:
-        """Return the books of all queues, by name, without their first and last tasks."""
+        """Return the books of all queues, by name, without their first and last tasks.
+
+        Raises:
+            EzraError: as `push`.
+        """
         return self._working.queues()
 
     def close(self) -> None:
@@ -249,6 +283,10 @@ class Ezra:
 
         Calling it again does nothing. What is in flight stays so and goes back to its queue when
         the directory is opened next.
+
+        Raises:
+            EzraError: the disk failed at the very end. All that was answered is stored, and the
+                next start finds it.
         """
         with self._closing:
             self._close_port()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, cast
@@ -15,9 +16,10 @@ from typing import Any, Literal, TypedDict, TypeVar, cast
 from ezra.sansio.commands import arguments as words
 from ezra.sansio.commands import fields
 from ezra.sansio.commands.arguments import MAX_ATTEMPTS, Seconds, Whole
-from ezra.sansio.commands.claims import MAX_SOURCES
+from ezra.sansio.commands.claims import MAX_CLAIM, MAX_SOURCES
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import FOREVER, MILLISECOND, Address, Defaults
+from ezra.sansio.resp.scalars import MAX_INTEGER
 from ezra.threaded.settings import MEMORY, Settings
 
 T = TypeVar("T")
@@ -79,6 +81,7 @@ RETENTION = Seconds("retention_seconds")
 SCHEDULER = Whole("scheduler_ms", 1, words.MAX_SECONDS * 1000)
 BLOCK = Seconds("block")
 DELAY = Seconds("delay")
+COUNT = Whole("count", 1, MAX_INTEGER)
 TASK_OPTIONS = {option.name: option for option in fields.OPTIONS}
 RESERVED = frozenset({fields.PAYLOAD, *(name.encode() for name in TASK_OPTIONS)})
 """Header names that a worker on the wire could not tell from something else."""
@@ -202,15 +205,18 @@ def headers(given: Headers) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def worker(name: str | None) -> str:
-    """Return the worker's name; by default one that says which process it is."""
+    """Return the worker's name; by default one that says which thread of which process it is.
+
+    The system's number of a thread is not given out again at once, unlike Python's.
+    """
     if name is None:
-        return f"pid-{os.getpid()}"
+        return f"pid-{os.getpid()}-thread-{threading.get_native_id()}"
     return parsed(lambda word: words.text("worker", word), text("worker", name).encode())
 
 
 def count(given: object) -> int:
-    """Return how many tasks are wanted at most."""
-    return number(Whole("count", 1, 2**31), given)
+    """Return how many tasks are wanted at most: as on the wire, no more than a claim may have."""
+    return min(number(COUNT, given), MAX_CLAIM)
 
 
 def block(given: float | None) -> int | None:

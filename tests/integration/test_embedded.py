@@ -21,6 +21,7 @@ import redis
 
 import ezra
 from ezra import Ezra, EzraError, Task
+from ezra.sansio.commands import MAX_CLAIM
 from ezra.sansio.errors import EngineClosed, EngineError, OutcomeUnknown
 from ezra.sansio.model import SECOND
 from ezra.threaded.clock import Clock
@@ -180,6 +181,36 @@ def test_extend(timed: Ezra, clock: FakeClock) -> None:
     clock.advance(10 * SECOND)
     assert timed.pop("q", worker="other") is not None
     assert not timed.extend(task)
+
+
+def test_a_thread_that_lost_its_task_to_another_extends_nothing(
+    timed: Ezra, clock: FakeClock
+) -> None:
+    """Threads without a name of their own are different workers."""
+    timed.push("q", b"x")
+    task = popped(timed.pop("q"))
+    clock.advance(30 * SECOND)
+    thread, taken = in_thread(lambda: timed.pop("q"))
+    thread.join()
+    assert popped(taken[0]).id == task.id
+    assert not timed.extend(task)
+    assert timed.extend(taken[0])
+
+
+def test_an_ack_counts_whoever_holds_the_task(timed: Ezra, clock: FakeClock) -> None:
+    """It says that the work is done; who has it now need not do it again."""
+    timed.push("q", b"x")
+    task = popped(timed.pop("q", worker="slow"))
+    clock.advance(30 * SECOND)
+    other = popped(timed.pop("q", worker="other"))
+    assert timed.ack(task)
+    assert not timed.ack(other)
+
+
+def test_a_claim_has_the_wire_s_bound(queue: Ezra) -> None:
+    """More than so many tasks are not taken at once."""
+    queue.push_many("q", [b""] * (MAX_CLAIM + 1))
+    assert len(queue.pop_many("q", count=2**31)) == MAX_CLAIM
 
 
 def test_the_books(queue: Ezra) -> None:
