@@ -155,9 +155,10 @@ class Ezra:
             ValueError, TypeError, EzraError: as `push`.
         """
         name = arguments.queue(queue)
-        common = arguments.headers(headers)
+        most = self._settings.max_payload_bytes
+        common = arguments.headers(headers, most)
         numbers = arguments.task_options(options)
-        bodies = arguments.payloads(payloads, self._settings.max_payload_bytes)
+        bodies = arguments.payloads(payloads, most)
         pushes = [Push(name, NewTask(body, common, **numbers)) for body in bodies]
         return [wire_id(cast(int, result)) for result in self._execute(pushes)]
 

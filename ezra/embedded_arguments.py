@@ -19,6 +19,7 @@ from ezra.sansio.commands.arguments import MAX_ATTEMPTS, Seconds, Whole
 from ezra.sansio.commands.claims import MAX_CLAIM, MAX_SOURCES
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import FOREVER, MILLISECOND, Address, Defaults
+from ezra.sansio.resp.limits import MAX_REST
 from ezra.sansio.resp.scalars import MAX_INTEGER
 from ezra.threaded.settings import MEMORY, Settings
 
@@ -194,13 +195,19 @@ def payload(body: object, most: int) -> bytes:
     return content
 
 
-def headers(given: Headers) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the headers' names and values, in order."""
+def headers(given: Headers, most: int) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers' names and values, in order, if they would fit into a request."""
     pairs = given.items() if isinstance(given, Mapping) else given
     found = tuple((encoded("header", name), encoded("header", value)) for name, value in pairs)
-    for name, _ in found:
+    for name, value in found:
         if name in RESERVED or name.startswith(fields.PREFIX):
             raise ValueError(f"header {name!r} is the name of an option; choose another")
+        if max(len(name), len(value)) > most:
+            raise ValueError(
+                f"header {name[:64]!r} must be at most {most} bytes (max_payload_bytes)"
+            )
+    if sum(len(name) + len(value) for name, value in found) > MAX_REST:
+        raise ValueError(f"headers must be at most {MAX_REST} bytes together")
     return found
 
 

@@ -24,6 +24,7 @@ from ezra import Ezra, EzraError, Task
 from ezra.sansio.commands import MAX_CLAIM
 from ezra.sansio.errors import EngineClosed, EngineError, OutcomeUnknown
 from ezra.sansio.model import SECOND
+from ezra.sansio.resp.limits import MAX_BULK, MAX_REST
 from ezra.threaded.clock import Clock
 from ezra.threaded.engine import Engine
 from ezra.threaded.service import open_engine
@@ -484,6 +485,12 @@ WRONG: list[tuple[Callable[[Any], object], type[Exception], str]] = [
     (lambda q: q.push("q", None), TypeError, "payload"),
     (lambda q: q.push("q", bytes(16 * 1024 * 1024 + 1)), ValueError, "payload"),
     (lambda q: q.push("q", b"x", headers={"a": 5}), TypeError, "header"),
+    (lambda q: q.push("q", b"x", headers={"a": bytes(MAX_BULK + 1)}), ValueError, "header b'a'"),
+    (
+        lambda q: q.push("q", b"x", headers=[("a", bytes(MAX_REST // 2))] * 3),
+        ValueError,
+        "headers .* together",
+    ),
     (lambda q: q.push("q", b"x", headers={"ttl": "5"}), ValueError, "ttl"),
     (lambda q: q.push("q", b"x", headers={"payload": "5"}), ValueError, "payload"),
     (lambda q: q.push("q", b"x", headers={"ezra.ttl": "5"}), ValueError, r"ezra\.ttl"),
