@@ -25,6 +25,7 @@ from ezra.threaded.settings import MEMORY, Settings
 from ezra.threaded.sqlite.backup import BACKUPS, back_up
 from ezra.threaded.sqlite.database import DATABASE_FILE
 from ezra.threaded.sqlite.engine import SqliteEngine
+from ezra.threaded.sqlite.probe import companion
 
 STATM = Path("/proc/self/statm")
 """Where Linux tells a process how many pages of memory it has; the second number is meant."""
@@ -67,7 +68,7 @@ class ServerHost(Host):
         peak = process.ru_maxrss * PEAK_UNIT
         used = memory(peak)
         totals = self._clients.totals()
-        wal = self._file_size("ezra.db-wal")
+        wal = self._file_size("-wal")
         engine = self._engine
         space = engine.space if isinstance(engine, SqliteEngine) else None
         return Usage(
@@ -75,7 +76,7 @@ class ServerHost(Host):
             memory_peak=max(peak, used),  # the two are counted at different moments
             system_time=round(process.ru_stime * SECOND),
             user_time=round(process.ru_utime * SECOND),
-            database=self._file_size("ezra.db") + wal,
+            database=self._file_size() + wal,
             connections=totals.connections,
             rejected=totals.rejected,
             commands=totals.commands,
@@ -115,12 +116,12 @@ class ServerHost(Host):
         """Count from 0 again."""
         self._clients.reset()
 
-    def _file_size(self, name: str) -> int:
-        """Return the bytes of one of the database's files."""
+    def _file_size(self, suffix: str = "") -> int:
+        """Return the bytes of the database, or of the file beside it with that suffix."""
         if self._settings.data_dir == MEMORY:
             return 0
         with suppress(OSError):  # SQLite may be about to make it, or to remove it
-            return Path(self._settings.data_dir, name).stat().st_size
+            return companion(Path(self._settings.data_dir, DATABASE_FILE), suffix).stat().st_size
         return 0
 
 

@@ -28,8 +28,10 @@ _OPERATION = frozenset(
 )
 """Codes that speak of one statement and its values, not of the storage."""
 
+_MALFORMED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+"""Codes that speak of a file that is not what SQLite has written."""
 
-_FAILED = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_FAILED = _MALFORMED | {sqlite3.SQLITE_IOERR}
 """Codes that speak of a storage that has failed for everybody."""
 
 
@@ -82,12 +84,17 @@ def is_full(error: BaseException) -> bool:
     return _primary_code(error) == sqlite3.SQLITE_FULL
 
 
+def is_malformed(error: BaseException) -> bool:
+    """Say whether an error means that the file is damaged."""
+    return _primary_code(error) in _MALFORMED
+
+
 def cannot_start(path: Path, error: Exception) -> str:
     """Return why an engine cannot start on a database, and what a person can do about it."""
     advice = ""
     if isinstance(error, StorageFull) or is_full(error):
         advice = "; free some space and start again"
-    elif _primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    elif is_malformed(error):
         advice = (
             "; or the disk cannot be read just now, see the kernel's log. Keep a copy of it and of "
             "its -wal file, then restore a backup, or save what can be read with the .recover "

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ezra.sansio.errors import StartError
-from ezra.threaded.sqlite import probe, tail
+from ezra.threaded.sqlite import faults, probe, tail
 from ezra.threaded.sqlite.probe import companion, size_of
 from ezra.threaded.sqlite.schema import check_identity
 from ezra.threaded.sqlite.tail import Findings, Tail
@@ -147,14 +147,11 @@ def inspect_pages(connection: sqlite3.Connection, path: Path) -> None:
         check_identity(application_id, version, path)
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _MALFORMED:
+        if not faults.is_malformed(error):
             raise
         raise Damage(path, f"is damaged: {error}") from error
     if found != "ok":
         raise Damage(path, f"is damaged: {' '.join(found.split())}")
-
-
-_MALFORMED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def way_on(damage: Damage, directory: Path) -> str:
