@@ -31,7 +31,7 @@ class Deadlines:
     """After which Linux gives up a link on which nothing is acknowledged: a cut cable, a host that
     has gone. Behind a large reply it waits for as long as that may take, see `Link.send`."""
     linger: int = SECOND
-    """To wait for a client's own end after a last reply, see `Handler._part`."""
+    """To wait for a client's own end after a last reply, see `Link.part`."""
     idle: int | None = None
     """Without a byte from a client that waits for nothing; None is for ever."""
 
