@@ -72,11 +72,6 @@ class Clients:
             gone = self._gone
             self._gone = Totals(gone.connections, gone.rejected + 1, gone.commands, gone.errors)
 
-    def handler(self, peer: socket.socket) -> Handler:
-        """Return the handler of a socket that was added."""
-        with self._changed:
-            return self._handlers[peer]
-
     def tell(self, session: Session, order: Callable[[Handler], bool]) -> bool:
         """Give the handler of a session an order; return its answer, False if nobody is there."""
         with self._changed:

@@ -101,7 +101,7 @@ class Engine(ABC):
 
     @abstractmethod
     def sweep(self) -> None:
-        """Do now what is due now; returns when it is done. The engine's own timer calls it, too."""
+        """Do now what is due now; returns when it is done. The engine's own timer does so, too."""
 
     @abstractmethod
     def drain(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import operator
 import shutil
 import socket
 import tempfile
@@ -136,7 +137,7 @@ def counting(scheduler: Scheduler) -> None:
             session = Session(1, ServerIdentity("0"))
             handler = cast(Handler, SimpleNamespace(session=session, commands=1, errors=0))
             clients.add(peer, handler)
-            assert clients.handler(peer) is handler
+            assert clients.tell(session, functools.partial(operator.is_, handler))
             clients.remove(peer)
             clients.remove(peer)
 

@@ -60,9 +60,6 @@ class Ledger:
         self._of_queue: dict[str, set[int]] = {}
         self._due = Ranking[int]()
 
-    def __len__(self) -> int:
-        return len(self._kept)
-
     def find(self, queue: str, dedup: Dedup) -> int | None:
         """Return the id that a repeat of such a push is answered; None where it is none."""
         return self._by_key.get((queue, dedup.producer, dedup.key))
@@ -90,10 +87,6 @@ class Ledger:
         """Return the first moment at which a key is to be forgotten; `FOREVER` when none is."""
         moment = self._due.first_rank()
         return FOREVER if moment is None else moment
-
-    def kept(self) -> list[Remembered]:
-        """Return everything that is remembered, by id."""
-        return [self._kept[task_id] for task_id in sorted(self._kept)]
 
     def _forget(self, task_id: int) -> None:
         old = self._kept[task_id]

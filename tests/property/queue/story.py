@@ -18,6 +18,7 @@ from ezra.sansio.model import (
     QueueInfo,
     QueueName,
 )
+from ezra.sansio.queue.dedup import Remembered
 from ezra.sansio.queue.looks import Answer, Info, Length, Look, Names
 from ezra.sansio.queue.machine import QueueMachine, Waiting
 from ezra.sansio.queue.operations import Claim, ConfigureQueue, Nack, Operation, Push, Result
@@ -93,6 +94,12 @@ class Story:
     def passes(self, at: float) -> None:
         """Let time pass."""
         self.machine.advance(moment(at))
+
+
+def remembered_keys(machine: QueueMachine) -> list[Remembered]:
+    """Return every key that the machine remembers, by the id of its push."""
+    kept = machine._state.ledger._kept
+    return [kept[task_id] for task_id in sorted(kept)]
 
 
 def moment(at: float) -> int:

@@ -34,7 +34,7 @@ from tests.property.operations import (
     time_steps,
     transactions,
 )
-from tests.property.queue.story import Q, Story
+from tests.property.queue.story import Q, Story, remembered_keys
 
 NEVER = Push("q", NewTask(id=0))
 """A step that fails wherever it stands: no task has the id 0."""
@@ -48,7 +48,7 @@ def contents(machine: QueueMachine) -> object:
         machine.tasks(),
         [(shelf.name, shelf.number, shelf.books) for shelf in shelves],
         [state.roster.workers(queue, group, {}) for queue in QUEUES for group in GROUPS],
-        state.ledger.kept(),
+        remembered_keys(machine),
         state.ledger._limited.keys(),
         orders(machine),
         machine.next_due(),

@@ -55,7 +55,7 @@ from tests.property.operations import (
 )
 from tests.property.queue import oracle
 from tests.property.queue.books import Books
-from tests.property.queue.story import books
+from tests.property.queue.story import books, remembered_keys
 
 
 class QueueHistories(RuleBasedStateMachine):
@@ -337,7 +337,7 @@ class QueueHistories(RuleBasedStateMachine):
         self.books.check(infos, self.machine.tasks(), self.now)
         together = self.machine.look(Infos(), self.now)
         assert together == tuple(replace(info, first=None, last=None) for info in infos)
-        kept = self.machine._state.ledger.kept()
+        kept = remembered_keys(self.machine)
         assert [(each.queue, each.dedup, each.id, each.until) for each in kept] == self.books.keys
         self.the_next_due_moment_is_exact()
 
@@ -367,7 +367,7 @@ def claim_queues(claim: Claim) -> list[str]:
 def everything(machine: QueueMachine, moment: int) -> object:
     """Return all that can be seen of the machine at the moment, but for the moment itself."""
     infos = [replace(info, at=0) for info in books(machine, moment)]
-    return infos, machine.tasks(), machine.woken(), machine._state.ledger.kept()
+    return infos, machine.tasks(), machine.woken(), remembered_keys(machine)
 
 
 def unchanging(task: Task) -> tuple[object, ...]:
