@@ -23,7 +23,8 @@ from typing import Literal, Self, Unpack, cast
 
 from ezra import embedded_arguments as arguments
 from ezra.embedded_arguments import Headers, Payload, ServerOptions, TaskOptions
-from ezra.sansio.errors import EngineClosed, EngineError, EzraError
+from ezra.embedded_lifetime import Lifetime
+from ezra.sansio.errors import EzraError
 from ezra.sansio.model import (
     FOREVER,
     Claimed,
@@ -36,9 +37,6 @@ from ezra.sansio.model import (
 from ezra.sansio.queue.operations import Ack, Claim, Extend, Nack, Operation, Outcome, Push, Result
 from ezra.threaded.clock import Clock, SystemClock
 from ezra.threaded.dispatcher import release
-from ezra.threaded.engine import Engine
-from ezra.threaded.server import Server
-from ezra.threaded.service import open_engine
 from ezra.threaded.service import serve as serve_settings
 
 
@@ -94,23 +92,13 @@ class Ezra:
     ) -> None:
         self._settings = arguments.settings(data_dir, options)
         self._clock = clock or SystemClock()
-        self._on_failure = on_failure
-        self._failure: EngineError | None = None
-        self._over = threading.Event()
-        """Set when the storage has failed, and at the end."""
-        self._engine = open_engine(self._settings, self._clock, self._fail)
-        self._server: Server | None = None
-        self._closing = threading.Lock()
-        if options.get("port") is not None:
-            self._open_port()
-        # There before it is needed: a process in trouble may not get another.
-        threading.Thread(target=self._see_to_failure, name="ezra-failure", daemon=True).start()
+        port = options.get("port") is not None
+        self._lifetime = Lifetime(self._settings, self._clock, on_failure, port=port)
 
     @property
     def address(self) -> tuple[str, int] | None:
         """The host and port that Redis clients connect to; None without, or once it has ended."""
-        server = self._server
-        return server.address if server else None
+        return self._lifetime.address
 
     def push(
         self,
@@ -269,7 +257,7 @@ class Ezra:
         Raises:
             ValueError, TypeError, EzraError: as `push`.
         """
-        return self._working.info(arguments.queue(queue))
+        return self._lifetime.engine.info(arguments.queue(queue))
 
     def queues(self) -> list[QueueInfo]:
         """Return the books of all queues, by name, without their first and last tasks.
@@ -277,7 +265,7 @@ class Ezra:
         Raises:
             EzraError: as `push`.
         """
-        return self._working.queues()
+        return self._lifetime.engine.queues()
 
     def close(self) -> None:
         """Answer who is waiting with None, end the clients of the port, put the file in order.
@@ -289,12 +277,7 @@ class Ezra:
             EzraError: the disk failed at the very end. All that was answered is stored, and the
                 next start finds it.
         """
-        with self._closing:
-            self._close_port()
-            try:
-                self._engine.close()
-            finally:
-                self._over.set()
+        self._lifetime.close()
 
     def __enter__(self) -> Self:
         return self
@@ -307,45 +290,6 @@ class Ezra:
     ) -> None:
         self.close()
 
-    def _open_port(self) -> None:
-        try:
-            self._server = Server(self._settings, self._engine, self._clock)
-        except EzraError:
-            self._engine.close()
-            raise
-        self._server.start()
-
-    def _close_port(self) -> None:
-        """End the port and its clients, if that is still to be done. Needs `_closing`."""
-        server, self._server = self._server, None
-        if server:
-            server.stop()
-
-    def _fail(self, error: EngineError) -> None:
-        """Take note of a storage that has failed. What is to be done takes time, and a thread."""
-        self._failure = error
-        self._over.set()
-
-    def _see_to_failure(self) -> None:
-        """When the storage has failed, end the port and tell the owner."""
-        self._over.wait()
-        if self._failure is None:
-            return  # closed in order
-        with self._closing:
-            self._close_port()
-        if self._on_failure:
-            self._on_failure(self._failure)
-
-    @property
-    def _working(self) -> Engine:
-        """The engine, if its storage has not failed."""
-        if self._failure is not None:
-            raise EngineClosed(
-                "the storage has failed: nothing was done, and nothing will be; close this Ezra, "
-                "and open the directory anew in another process"
-            ) from self._failure
-        return self._engine
-
     def _deadline(self, block: float | None) -> int | None:
         duration = arguments.block(block)
         if duration is None or duration == FOREVER:
@@ -354,17 +298,18 @@ class Ezra:
 
     def _execute(self, operations: Sequence[Operation]) -> list[Result]:
         """Carry the operations out; raises the first error among their outcomes."""
-        return results(self._working.execute(operations))
+        return results(self._lifetime.engine.execute(operations))
 
     def _claim(self, claim: Claim) -> list[Delivery]:
         """Claim, and give back what was claimed if the wait is broken off, as by Ctrl-C."""
-        submission = self._working.submit([claim])
+        engine = self._lifetime.engine
+        submission = engine.submit([claim])
         try:
             outcomes = submission.wait()
         except BaseException:
             submission.cancel()
             with suppress(EzraError):
-                release(self._engine, deliveries(submission.wait()))
+                release(engine, deliveries(submission.wait()))
             raise
         return deliveries(outcomes)
 

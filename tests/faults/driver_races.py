@@ -81,7 +81,7 @@ def closing_twice(scheduler: Scheduler) -> None:
     stopped: list[None] = []
     with scheduler.alone():
         queue = Ezra(":memory:", clock=FakeClock())
-        queue._server = cast(Server, SimpleNamespace(stop=lambda: stopped.append(None)))
+        queue._lifetime._server = cast(Server, SimpleNamespace(stop=lambda: stopped.append(None)))
 
     def closer() -> None:
         queue.close()

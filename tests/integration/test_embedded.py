@@ -243,7 +243,7 @@ def raised(call: Callable[[], object]) -> EzraError:
 
 def blocked(queue: Ezra) -> int:
     """Return how many wait for a task."""
-    engine: Any = queue._engine
+    engine: Any = queue._lifetime._engine
     return len(engine._parked if hasattr(engine, "_parked") else engine._committer._parked)
 
 
@@ -359,7 +359,7 @@ def fail_the_disk(queue: Ezra) -> None:
     """Have each COMMIT fail from now on, as it does when the disk returns an error."""
     error = sqlite3.OperationalError("injected")
     error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
-    engine: Any = queue._engine
+    engine: Any = queue._lifetime._engine
     make_faulty(engine).fails = lambda text: error if text == "COMMIT" else None
 
 
@@ -455,7 +455,7 @@ def test_a_storage_that_fails_at_once_ends_the_port(
         failed(OutcomeUnknown("the disk has gone"))
         return open_engine(settings, clock)
 
-    monkeypatch.setattr("ezra.embedded.open_engine", failing)
+    monkeypatch.setattr("ezra.embedded_lifetime.open_engine", failing)
     told: list[EzraError] = []
     with Ezra(tmp_path, port=0, on_failure=told.append) as queue:
         until(lambda: told, "the owner to be told")

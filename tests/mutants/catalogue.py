@@ -33,7 +33,7 @@ DURABILITY = [
     Mutant("after a failed storage it goes on", "ezra/threaded/sqlite/commit.py",
         "        self._failure = self._failure or error\n", "        self._failure = None\n",
         "tests/property/test_sqlite_commit.py tests/integration/test_process.py"),
-    Mutant("an embedded port outlives its storage", "ezra/embedded.py",
+    Mutant("an embedded port outlives its storage", "ezra/embedded_lifetime.py",
         "        self._failure = error\n        self._over.set()\n",
         "        self._failure = error\n",
         "tests/integration/test_embedded.py"),
