@@ -197,7 +197,7 @@ class Ezra:
             ezra.ack("1700000000000-0", "emails")
 
         An ack counts while the task is in flight, also for somebody else who has popped it since:
-        his own ack is False then. It counts after the visibility timeout, too, until the task is
+        their own ack is False then. It counts after the visibility timeout, too, until the task is
         popped again; but not for one that is done already, was given back by a nack, is dead or
         gone.
 
