@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ezra.sansio.errors import CommandError, Text
-from ezra.sansio.host import Facts, Host, Recovered, Usage
+from ezra.sansio.host import Facts, Host, Usage
 from ezra.sansio.model import SECOND, QueueInfo
 from ezra.sansio.session import Session
 from ezra.threaded.budget import Budget
@@ -154,15 +154,8 @@ def gather(
         engine="sqlite" if on_disk else "memory",
         synchronous=settings.synchronous if on_disk else "off",
         data_dir=str(Path(settings.data_dir).absolute()) if on_disk else "",
-        recovered=_recovered(engine),
+        recovered=engine.recovered if isinstance(engine, SqliteEngine) else None,
     )
-
-
-def _recovered(engine: Engine) -> Recovered | None:
-    if not isinstance(engine, SqliteEngine):
-        return None
-    found = engine.recovered
-    return Recovered(found.queues, found.waiting, found.dead, found.put_back, found.died)
 
 
 def memory(peak: int) -> int:

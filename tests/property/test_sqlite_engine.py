@@ -17,6 +17,7 @@ from queue import SimpleQueue
 import pytest
 
 from ezra.sansio.errors import EngineClosed, StartError
+from ezra.sansio.host import Recovered
 from ezra.sansio.model import (
     FOREVER,
     MILLISECOND,
@@ -31,7 +32,7 @@ from ezra.sansio.queue.operations import Ack, Claim, ConfigureQueue, Nack, Push
 from ezra.threaded.sqlite import engine as engine_module
 from ezra.threaded.sqlite import pool, statements
 from ezra.threaded.sqlite.database import open_database
-from ezra.threaded.sqlite.engine import Recovered, SqliteEngine
+from ezra.threaded.sqlite.engine import SqliteEngine
 from ezra.threaded.sqlite.lock import DirectoryLock
 from ezra.threaded.sqlite.pool import ReaderPool, Synchronous
 from ezra.threaded.sqlite.transaction import Transaction
@@ -72,14 +73,14 @@ class Recorder(FakeClock):
 def test_a_start_says_what_was_recovered(tmp_path: Path) -> None:
     """Every task in flight was put back, or died when it had no attempt left."""
     with engine_in(tmp_path) as engine:
-        assert engine.recovered == Recovered(0, 0, 0, 0, 0, 0)
+        assert engine.recovered == Recovered(0, 0, 0, 0, 0)
         push(engine, max_attempts=1)
         push(engine, "r")
         push(engine, "r")
         take(engine)
         take(engine, "r")
     with engine_in(tmp_path) as engine:
-        assert engine.recovered == Recovered(3, put_back=1, died=1, queues=2, waiting=2, dead=1)
+        assert engine.recovered == Recovered(queues=2, waiting=2, dead=1, put_back=1, died=1)
         died, put_back, _ = stored_tasks(tmp_path)
         assert (died.status, put_back.status) == (Status.DEAD, Status.AVAILABLE)
         assert died.last_error == put_back.last_error == RESTARTED

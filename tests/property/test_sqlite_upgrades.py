@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -72,10 +73,13 @@ def older(directory: Path, version: int) -> None:
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_database_of_an_older_version_goes_on(tmp_path: Path, version: int) -> None:
+def test_a_database_of_an_older_version_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, version: int
+) -> None:
     """Every task is where it was, but for the leases that any start cuts; and all of it works."""
     older(tmp_path, version)
-    with engine_in(tmp_path, defaults=Defaults()) as engine:
+    with caplog.at_level(logging.INFO), engine_in(tmp_path, defaults=Defaults()) as engine:
+        assert f"had format {version} and has {len(schema.UPGRADES)} now" in caplog.text
         found = {task.id: task for task in stored_tasks(tmp_path)}
         assert [task.payload for task in found.values()] == [b"%d" % each for each in range(1, 10)]
         assert [found[each].status for each in (1, 2, 3, 5, 6, 8, 9)] == [

@@ -10,11 +10,11 @@ One thread belongs to the engine: the timer, which sleeps until something falls 
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -26,6 +26,7 @@ from ezra.sansio.errors import (
     StartError,
     Text,
 )
+from ezra.sansio.host import Recovered
 from ezra.sansio.model import MILLISECOND, SECOND, SEQUENCE_BITS, Defaults, Status
 from ezra.sansio.queue.allowance import Room
 from ezra.sansio.queue.looks import Answer, Look
@@ -40,29 +41,16 @@ from ezra.threaded.sqlite.commit import Committer
 from ezra.threaded.sqlite.database import DATABASE_FILE, empty_wal, open_database
 from ezra.threaded.sqlite.lock import DirectoryLock
 from ezra.threaded.sqlite.pool import ReaderPool, Synchronous, abandon, let_go
+from ezra.threaded.sqlite.schema import UPGRADES
 from ezra.threaded.sqlite.space import FreeSpace
 from ezra.threaded.sqlite.sweep import restart
 from ezra.threaded.sqlite.transaction import Transaction
 from ezra.threaded.sqlite.writer import Writer
 
+log = logging.getLogger(__name__)
+
 READERS = 4
 """Connections for reading: more than there are cores would only wait for each other."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """What an engine found when it started."""
-
-    upgraded_from: int
-    """The version of the file as it was; 0 for a new one."""
-    put_back: int
-    """Tasks that were in flight and wait again."""
-    died: int
-    """Tasks that were in flight on their last attempt."""
-    queues: int
-    waiting: int
-    dead: int
-    """All dead tasks, those that died just now included."""
 
 
 class SqliteEngine(Engine):
@@ -84,6 +72,7 @@ class SqliteEngine(Engine):
     """
 
     recovered: Recovered
+    """What was in the file at the start."""
 
     def __init__(
         self,
@@ -208,14 +197,19 @@ class SqliteEngine(Engine):
         try:
             self._writer = Writer(connection, defaults, self._clock, self.space, self._checkpoints)
             self._readers = ReaderPool(path, readers)
-            self._recover(came_from)
+            self._recover()
+            if came_from not in (0, len(UPGRADES)):
+                log.info(
+                    "%s had format %d and has %d now: an EZRA before this one cannot open it",
+                    path, came_from, len(UPGRADES),
+                )  # fmt: skip
         except BaseException as error:
             let_go(connection, error)
             if isinstance(error, OSError | sqlite3.Error | EngineError):
                 raise StartError(faults.cannot_start(path, error)) from error
             raise
 
-    def _recover(self, came_from: int) -> None:
+    def _recover(self) -> None:
         """Cut every lease, bring the clock and the tasks together, and look what there is."""
         back: Counter[Status] = Counter()
 
@@ -229,8 +223,10 @@ class SqliteEngine(Engine):
         self._writer.transact(work)
         self._writer.write([], swept=True)
         empty_wal(self._writer.connection)
-        row = self._writer.connection.execute(statements.TOTALS).fetchone()
-        self.recovered = Recovered(came_from, back[Status.AVAILABLE], back[Status.DEAD], *row)
+        queues, waiting, dead = self._writer.connection.execute(statements.TOTALS).fetchone()
+        self.recovered = Recovered(
+            queues, waiting, dead, put_back=back[Status.AVAILABLE], died=back[Status.DEAD]
+        )
 
     # -- Time --------------------------------------------------------------------------------------
 
