@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, assert_never
 
 from ezra.sansio.commands.base import Command
-from ezra.sansio.commands.lookup import find
+from ezra.sansio.commands.lookup import find, refuse_browser
 from ezra.sansio.connection_state import CLOSING, DEAF, Input, State, transition
 from ezra.sansio.errors import (
     CommandError,
@@ -150,7 +150,8 @@ class Connection:
         """Return the next command, or why there is none: call it until there is none, then `send`.
 
         Raises:
-            RemoteProtocolError: the peer sent what is not RESP; so does every later call.
+            RemoteProtocolError: the peer sent what is not RESP, or is a browser; so does every
+                later call.
         """
         self._handed_out.clear()
         match self._state:
@@ -213,14 +214,14 @@ class Connection:
             return PAUSED
         try:
             request = self._decoder.next_request()
+            if request is NO_REQUEST:
+                return self._without_request()
+            read = self._understand(request)
         except RemoteProtocolError as error:
             self._state = transition(self._state, Input.GARBAGE)
             self._garbage = str(error)
             self._unanswered.append(error)
             raise
-        if request is NO_REQUEST:
-            return self._without_request()
-        read = self._understand(request)
         words = () if isinstance(request, Oversized) else request
         event, given = self._transaction.admit(read, words, self._state)
         self._state = transition(self._state, given)
@@ -235,13 +236,18 @@ class Connection:
         return Closed()
 
     def _understand(self, request: list[bytes] | Oversized) -> Read:
-        """Return the command that the request is, or why it is none."""
+        """Return the command that the request is, or why it is none.
+
+        Raises:
+            RemoteProtocolError: it is a browser's.
+        """
         if isinstance(request, Oversized):
             text = Text.OVERSIZED.format(size=request.size, limit=request.limit)
             return BadCommand(CommandError(text))
         try:
             command = self._parse(request)
         except CommandError as error:
+            refuse_browser(request)
             return BadCommand(error.as_answer())
         self._session.command = command.SPEC.name
         return command.adapted(self._session)

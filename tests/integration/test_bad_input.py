@@ -131,11 +131,17 @@ def test_a_client_may_finish_its_sentence_before_it_hears_the_error(server: Loca
     assert client.is_closed()
 
 
-@pytest.mark.parametrize("request_line", [b"POST / HTTP/1.1\r\n", b"Host: localhost\r\n"])
-def test_a_browser_is_sent_away_without_a_word(server: LocalServer, request_line: bytes) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(b"POST / HTTP/1.1\r\n", b"Host: localhost\r\n", b"Host:localhost\r\n"),
+        *(encode("POST"), encode("host:", "localhost")),
+    ],
+)
+def test_a_browser_is_sent_away_without_a_word(server: LocalServer, words: bytes) -> None:
     """Cross-protocol scripting gets no reply."""
     client = server.client()
-    client.send_bytes(request_line + encode("XADD", "q", "*", "payload", "x"))
+    client.send_bytes(words + encode("XADD", "q", "*", "payload", "x"))
     assert client.is_closed()
     assert server.engine.queues() == []
 

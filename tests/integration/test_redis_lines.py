@@ -127,6 +127,8 @@ BYTES = [
     b"*1\r\n$600000000\r\n",
     b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     b"POST / HTTP/1.1\r\n\r\n",
+    b"*1\r\n$4\r\nPOST\r\n*1\r\n$4\r\nPING\r\n",
+    b"*2\r\n$5\r\nhOsT:\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n",
     b"*3\r\n$4\r\nECHO\r\n$1\r\na\r\n$1\r\nb\r\nPING\r\n",
     b"QUIT\r\nPING\r\n",
 ]

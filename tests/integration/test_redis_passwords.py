@@ -164,6 +164,8 @@ BYTES = [
     b"x" * 70_000,
     b"POST / HTTP/1.1\r\n\r\n",
     b"HoSt: x\r\nPING\r\n",
+    b"*1\r\n$4\r\nPOST\r\n*1\r\n$4\r\nPING\r\n",
+    b"*2\r\n$5\r\nhOsT:\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n",
     b'AUTH "main"\r\nPING\r\n',
     b"AUTH bad\r\nPING\r\n",
     b"AUTH main\r\n*12\r\n$4\r\nECHO\r\n" + b"$1\r\na\r\n" * 11 + b"PING\r\n",

@@ -223,6 +223,37 @@ def test_a_browser_is_left_without_a_word(line: bytes) -> None:
     assert driver.connection.closing
 
 
+BROWSERS = [
+    *(b"POST / HTTP/1.1\r\n", b"pOsT /x\r\n", b"  Post x\r\n", b"Host: localhost\r\n"),
+    *(b"HOST:\r\n", b"hOSt:127.0.0.1:42002\r\n", request(b"POST"), request(b"post", b"/")),
+    *(request(b"Host:", b"a"), request(b"HOST:a")),
+]
+
+
+@pytest.mark.parametrize("sent", BROWSERS)
+@pytest.mark.parametrize("access", [Access.OPEN, PASSWORDS], ids=["open", "password"])
+@pytest.mark.parametrize("before", [PING, MULTI])
+def test_a_browser_gets_nothing_through(sent: bytes, access: Access, before: bytes) -> None:
+    """As in Redis, in whatever form the words come: nothing behind them is looked at."""
+    driver = Driver(access=access)
+    driver.feed(before)
+    answered = driver.sent
+    driver.feed(sent + request(b"RESET") + PING)
+    assert driver.sent == answered
+    assert driver.connection.state is State.ERROR
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"ECHO POST\r\n", b"POSTS\r\n", b"Host\r\n", request(b"ECHO", b"Host:"), request(b"XHOST:")],
+)
+def test_only_what_begins_so_is_a_browsers(sent: bytes) -> None:
+    """The same words further behind, or others, are a command or an unknown one."""
+    driver = Driver()
+    driver.feed(sent + PING)
+    assert driver.sent.endswith(b"\r\n+PONG\r\n")
+
+
 @pytest.mark.parametrize("pair", list(TRANSITIONS), ids=str)
 def test_the_table_is_what_happens(pair: tuple[State, Input]) -> None:
     """Each transition of the table is what the connection does when that happens to it."""

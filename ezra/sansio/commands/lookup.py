@@ -12,7 +12,7 @@ from ezra.sansio.commands.arguments import MAX_SHOWN, shown
 from ezra.sansio.commands.base import Command
 from ezra.sansio.commands.table import TABLE
 from ezra.sansio.commands.transactions import Exec
-from ezra.sansio.errors import CommandError, Text
+from ezra.sansio.errors import CommandError, RemoteProtocolError, Text
 from ezra.sansio.resp.scalars import to_text
 
 _CONTAINERS = {name.split()[0].encode() for name in TABLE if " " in name}
@@ -49,6 +49,21 @@ def find(words: Sequence[bytes]) -> tuple[type[Command[Any]], int]:
     if not command.SPEC.fits(len(words)):
         raise CommandError(_wrong_arity(command))
     return command, names
+
+
+def refuse_browser(words: Sequence[bytes]) -> None:
+    """Hang up on a browser: a web page may have sent it here to get commands carried out.
+
+    As in Redis these words (at least one) may have come as a line or as an array. Unlike there, a
+    header is known without a blank behind its colon, too.
+
+    Raises:
+        RemoteProtocolError: they are a browser's. It has no text, so it is answered with nothing
+            (see "cross-protocol scripting" in Redis' documentation).
+    """
+    name = words[0].lower()
+    if name == b"post" or name.startswith(b"host:"):
+        raise RemoteProtocolError("")
 
 
 def _wrong_arity(command: type[Command[Any]]) -> str:

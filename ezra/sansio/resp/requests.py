@@ -29,7 +29,6 @@ WORD_COST = 64
 
 _SHORT = 1024  # a word below this many bytes is taken by the fast path
 _SIZES = {b"$%d\r\n" % size: size for size in range(_SHORT)}  # reading a number, but faster
-_BROWSER_WORDS = (b"post", b"host:")  # what lines of a browser's request begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +91,8 @@ class RequestDecoder:
         """Return the next whole request, of one word at least; NEED_DATA while there is none.
 
         Raises:
-            RemoteProtocolError: the peer sent what is no request. The text is the error reply,
-                empty where the connection is to be closed without a word. Every later call raises
-                it again.
+            RemoteProtocolError: the peer sent what is no request. The text is the error reply.
+                Every later call raises it again.
         """
         if self._error is not None:
             raise RemoteProtocolError(self._error)
@@ -126,7 +124,6 @@ class RequestDecoder:
             if line.startswith(b"*"):
                 self._begin(line)
             elif words := split_inline(line):
-                _refuse_browser(words)
                 return words
         return None
 
@@ -217,14 +214,3 @@ class RequestDecoder:
 def _length(line: bytes) -> int | None:
     """Return the length that a line announces behind its first byte; None: it is malformed."""
     return strict_integer(line[1:-2]) if line.endswith(CRLF) else None
-
-
-def _refuse_browser(words: list[bytes]) -> None:
-    """Hang up on a browser: a web page may have sent it here to get commands carried out.
-
-    Raises:
-        RemoteProtocolError: without a text, so it is answered with nothing, as in Redis (see
-            "cross-protocol scripting" in its documentation).
-    """
-    if words[0].lower() in _BROWSER_WORDS:
-        raise RemoteProtocolError("")

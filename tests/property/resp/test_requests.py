@@ -173,32 +173,6 @@ def test_the_crlf_after_a_word_is_verified(end: bytes) -> None:
     assert refusal(b"*2\r\n$1\r\na" + end) == Text.CRLF_EXPECTED
 
 
-@pytest.mark.parametrize("first", [b"POST / HTTP/1.1", b"post /", b"Host: localhost", b"HOST:"])
-def test_a_browser_is_hung_up_on_without_a_word(first: bytes) -> None:
-    assert refusal(first + b"\r\n") == ""
-    # A web page's request must not get a command through behind its headers.
-    assert texts(decode(RequestDecoder(), [first + b"\r\n\r\nPING\r\n"])) == [
-        repr(RemoteProtocolError(""))
-    ]
-
-
-@pytest.mark.parametrize("request_", [b"ECHO POST\r\n", array(b"POST"), b"POSTS\r\n", b"Host\r\n"])
-def test_only_an_inline_request_that_begins_so_is_a_browsers(request_: bytes) -> None:
-    (event,) = decode(RequestDecoder(), [request_])
-    assert isinstance(event, list)
-
-
-@pytest.mark.parametrize("stranger", [False, True])
-@pytest.mark.parametrize(
-    "line", [b"POST / HTTP/1.1", b"pOsT /x", b"HOST: a", b"hOSt:", b"  Post x"]
-)
-def test_a_browser_is_hung_up_on_before_and_after_the_password(line: bytes, stranger: bool) -> None:
-    decoder = RequestDecoder()
-    decoder.stranger = stranger
-    events = decode(decoder, [line + b"\r\nPING\r\n"])
-    assert texts(events) == [repr(RemoteProtocolError(""))]
-
-
 # Numbers: ASCII digits and nothing else, wherever a length is announced
 
 NO_NUMBERS = [
