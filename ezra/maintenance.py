@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ezra.options import PREFIX, whole
+from ezra.options import OPTIONS, from_environment, path, read_all
 from ezra.sansio.commands.backup import backup_name
 from ezra.sansio.errors import CommandError, EzraError, StartError
 from ezra.threaded.settings import Settings
@@ -28,9 +28,6 @@ from ezra.threaded.sqlite.lock import LOCK_FILE
 from ezra.threaded.sqlite.rescue import recover
 from ezra.threaded.sqlite.tail import Tail
 
-DATA_DIR = f"{PREFIX}DATA_DIR"
-MIN_FREE = f"{PREFIX}MIN_FREE_BYTES"
-
 
 def run(words: Sequence[str], environment: Mapping[str, str]) -> int:
     """Carry out one of `COMMANDS`; return the exit code.
@@ -39,36 +36,53 @@ def run(words: Sequence[str], environment: Mapping[str, str]) -> int:
         SystemExit: with 2 after a wrong use, with 0 after --help.
     """
     command, *arguments = words
-    parse, carry_out = COMMANDS[command]
+    describe, carry_out = COMMANDS[command]
     parser = argparse.ArgumentParser(prog=f"ezra {command}", allow_abbrev=False)
     parser.add_argument(
-        *("-d", "--data-dir"),
-        metavar="PATH",
-        default=environment.get(DATA_DIR) or str(Settings().data_dir),
-        help="where ezra.db lives (./ezra-data)",
+        "-d", "--data-dir", metavar="PATH", help="where ezra.db lives (./ezra-data)"
     )
-    parse(parser, environment)
-    return carry_out(parser.parse_args(arguments), parser)
+    describe(parser)
+    given = parser.parse_args(arguments)
+    try:
+        _read_settings(given, environment)
+    except ValueError as error:
+        parser.error(str(error))
+    return carry_out(given, parser)
+
+
+def _read_settings(given: argparse.Namespace, environment: Mapping[str, str]) -> None:
+    """Put in the place of each text that the server takes, too, what the server makes of it.
+
+    A flag wins, then the variable, then the default. Raises ValueError naming what is wrong.
+    """
+    texts = {option: getattr(given, option.setting, None) for option in OPTIONS}
+    flags = {each: (each.flags[-1], text) for each, text in texts.items() if text is not None}
+    own = {option for option in OPTIONS if option.setting in given}
+    variables = {
+        option: named for option, named in from_environment(environment).items() if option in own
+    }
+    defaults = {option.setting: getattr(Settings(), option.setting) for option in own}
+    vars(given).update(defaults | read_all(variables) | read_all(flags))
 
 
 # -- check -----------------------------------------------------------------------------------------
 
 
-def _check_arguments(parser: argparse.ArgumentParser, _: Mapping[str, str]) -> None:
+def _check_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Look through a database, or a backup, without changing it."
-    parser.add_argument("path", nargs="?", help="a data directory or a database file")
+    parser.add_argument("path", nargs="?", type=path, help="a data directory or a database file")
 
 
 def _check(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    path = Path(given.path or given.data_dir)
-    if path.is_dir():
-        path /= DATABASE_FILE
-    if not path.is_file():
-        parser.error(f"there is no {path}")
-    with _beside_servers(path) as live:
+    database = Path(given.path or given.data_dir)
+    if database.is_dir():
+        database /= DATABASE_FILE
+    if not database.is_file():
+        parser.error(f"there is no {database}")
+    with _beside_servers(database) as live:
         if live:
             _say("a server is running on it")
-        problems = _show(check(path, live=live))
+        problems = _show(check(database, live=live))
     _say(f"DAMAGED: {problems} findings" if problems else "sound")
     return 1 if problems else 0
 
@@ -85,7 +99,7 @@ def _show(lines: Iterator[Line]) -> int:
 # -- backup ----------------------------------------------------------------------------------------
 
 
-def _backup_arguments(parser: argparse.ArgumentParser, environment: Mapping[str, str]) -> None:
+def _backup_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Back a database up, whether a server is running on it or not."
     parser.add_argument(
         "target",
@@ -94,10 +108,7 @@ def _backup_arguments(parser: argparse.ArgumentParser, environment: Mapping[str,
         help="a name in the data directory's backups/ (the present moment), or a path with a slash",
     )
     parser.add_argument(
-        "--min-free-bytes",
-        metavar="N",
-        default=environment.get(MIN_FREE) or str(Settings().min_free_bytes),
-        help="what must stay free on the disk (67108864)",
+        "--min-free-bytes", metavar="N", help="what must stay free on the disk (67108864)"
     )
 
 
@@ -108,14 +119,13 @@ def _backup(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         parser.error(f"there is no {database}")
     try:
         target = _target(given.target, directory)
-        reserve = whole(0, 2**63 - 1)(given.min_free_bytes)
-    except (CommandError, ValueError) as error:
+    except CommandError as error:
         parser.error(_plain(error))
     try:
         with _beside_servers(database) as live:
             if not live:
                 _inspect(database)
-            size = back_up(database, target, reserve=reserve)
+            size = back_up(database, target, reserve=given.min_free_bytes)
     except EzraError as error:
         _say(f"FAILED: {_plain(error)}")
         return 1
@@ -148,7 +158,7 @@ def _inspect(database: Path) -> None:
 # -- recover ---------------------------------------------------------------------------------------
 
 
-def _recover_arguments(parser: argparse.ArgumentParser, _: Mapping[str, str]) -> None:
+def _recover_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Put a sound database in the place of a damaged one, with all that can be read of its "
         "log, and keep what was there."
@@ -202,7 +212,7 @@ def _plain(error: Exception) -> str:
 COMMANDS: Mapping[
     str,
     tuple[
-        Callable[[argparse.ArgumentParser, Mapping[str, str]], None],
+        Callable[[argparse.ArgumentParser], None],
         Callable[[argparse.Namespace, argparse.ArgumentParser], int],
     ],
 ] = {

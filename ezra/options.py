@@ -234,20 +234,32 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     flags = from_flags(known)
     try:
         failpoints.read(environment.get(failpoints.VARIABLE, ""))
-        values = read_all(from_environment(environment)) | read_all(flags)
+        variables = from_environment(environment)
+        values = read_all(variables) | read_all(flags)
     except ValueError as error:
         parser.error(str(error))
     of_queues = {name: values.pop(name) for name in QUEUE_SETTINGS & values.keys()}
     try:
         return Settings(defaults=Defaults(**of_queues), **values)
     except ValueError as error:  # settings that make no sense together
-        parser.error(as_flags(str(error)))
+        parser.error(as_given(str(error), names_of(variables) | names_of(flags)))
 
 
-def as_flags(text: str) -> str:
-    """Return an error about settings with their names as a person types them."""
-    names = {option.setting: option.flags[-1] for option in reversed(OPTIONS)}
-    return re.sub("[a-z_]+", lambda word: names.get(word[0], word[0]), text)
+def as_given(text: str, names: Mapping[str, str]) -> str:
+    """Return an error about settings with their names as a person types them.
+
+    Args:
+        text: the error.
+        names: by setting, what gave it; what nothing gave is called as its flag.
+    """
+    flags = {option.setting: option.flags[-1] for option in reversed(OPTIONS)}
+    called = flags | dict(names)
+    return re.sub("[a-z_]+", lambda word: called.get(word[0], word[0]), text)
+
+
+def names_of(given: Given) -> dict[str, str]:
+    """Return by setting the flag or variable that gives it."""
+    return {option.setting: name for option, (name, _) in given.items()}
 
 
 def make_parser() -> argparse.ArgumentParser:

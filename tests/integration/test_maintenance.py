@@ -315,6 +315,59 @@ def test_a_wrong_use_of_backup(data: Path, words: str) -> None:
     assert not (data / "backups").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "variables", "error"),
+    [
+        ("backup --min-free-bytes x", {}, "--min-free-bytes: must be a whole number"),
+        ("backup", {"EZRA_MIN_FREE_BYTES": "x"}, "EZRA_MIN_FREE_BYTES: must be a whole number"),
+        ("backup", {"EZRA_MIN_FREE_BYTES": ""}, "EZRA_MIN_FREE_BYTES: must be a whole number"),
+        ("check", {"EZRA_DATA_DIR": ""}, "EZRA_DATA_DIR: must not be empty"),
+        ("check --data-dir=", {}, "--data-dir: must not be empty"),
+        ("recover", {"EZRA_DATA_DIRECTORY": "."}, "EZRA_DATA_DIRECTORY: there is no such variable"),
+    ],
+)
+def test_a_wrong_flag_or_variable_is_named(
+    data: Path,
+    words: str,
+    variables: dict[str, str],
+    error: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit code 2, as the server does it: nothing is ignored."""
+    monkeypatch.setenv("EZRA_DATA_DIR", str(data))
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+    command, *rest = words.split()
+    with pytest.raises(SystemExit) as stopped:
+        main([command, *rest])
+    assert stopped.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"ezra {command}: error: {error}")
+
+
+def test_an_empty_path_is_not_the_directory_by_default(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a shell makes one of a variable that is not set."""
+    monkeypatch.setenv("EZRA_DATA_DIR", str(data))
+    assert main(["check"]) == 0
+    with pytest.raises(SystemExit) as stopped:
+        main(["check", ""])
+    assert stopped.value.code == 2
+
+
+def test_the_server_s_variables_are_those_of_the_commands(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A flag wins, and what only the server has a use for is not in the way."""
+    for name, text in {"EZRA_DATA_DIR": "no", "EZRA_PORT": "1", "EZRA_MIN_FREE_BYTES": "0"}.items():
+        monkeypatch.setenv(name, text)
+    assert ezra(capsys, "backup", "-d", data, "a.db")[0] == 0
+    monkeypatch.setenv("EZRA_MIN_FREE_BYTES", str(2**62))
+    assert ezra(capsys, "backup", "-d", data, "b.db")[0] == 1
+
+
 def test_a_server_in_memory_has_nothing_to_back_up() -> None:
     """And says so."""
     with LocalServer(Settings(data_dir=":memory:", port=0), SystemClock()) as server:

@@ -193,18 +193,40 @@ def test_no_error_shows_a_password(
     [
         (["--push-password", SECRET], "--push-password needs --password beside it: "),
         (["--password", SECRET, "--work-password", SECRET], "--work-password must not be the same"),
+        (["--work-password-file", "FILE"], "--work-password-file needs --password beside it: "),
         ([f"--pasword={SECRET}"], "unrecognized arguments: --pasword"),
         (["--pasword", SECRET], "unrecognized arguments: --pasword"),
         ([SECRET], "unrecognized arguments: 1 of them belong to no flag"),
     ],
-    ids=range(5),
+    ids=range(6),
 )
 def test_a_slip_of_the_pen_shows_no_password(
-    arguments: list[str], error: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], error: str, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What makes no sense together is refused, and so is a flag that there is not."""
-    assert refused(arguments, {}, capsys).startswith(error)
+    words = [str(file) if word == "FILE" else word for word in arguments]
+    assert refused(words, {}, capsys).startswith(error)
     assert refused([], {"EZRA_PASWORD": SECRET}, capsys).startswith("EZRA_PASWORD: there is no ")
+
+
+@pytest.mark.parametrize(
+    ("given_by", "error"),
+    [
+        ({"EZRA_PUSH_PASSWORD": SECRET}, "EZRA_PUSH_PASSWORD needs --password beside it: "),
+        (
+            {"EZRA_PASSWORD": SECRET, "EZRA_PUSH_PASSWORD": SECRET},
+            "EZRA_PUSH_PASSWORD must not be the same as EZRA_PASSWORD: ",
+        ),
+    ],
+    ids=range(2),
+)
+def test_variables_that_make_no_sense_together_are_named(
+    given_by: dict[str, str], error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As they were given: nobody looks for a flag that they have not typed."""
+    assert refused([], given_by, capsys).startswith(error)
+    named = error.replace("EZRA_PUSH_PASSWORD", "--push-password")
+    assert refused(["--push-password", SECRET], given_by, capsys).startswith(named)
 
 
 @pytest.mark.parametrize("name", PASSWORDS)
