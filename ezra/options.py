@@ -31,6 +31,7 @@ from ezra.threaded.settings import (
     MEMORY,
     Settings,
 )
+from ezra.threaded.tls import TlsFileError, make_context
 from ezra.version import VERSION
 
 PREFIX = "EZRA_"
@@ -239,27 +240,26 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     except ValueError as error:
         parser.error(str(error))
     of_queues = {name: values.pop(name) for name in QUEUE_SETTINGS & values.keys()}
+    names = names_of(variables | flags)
     try:
-        return Settings(defaults=Defaults(**of_queues), **values)
+        settings = Settings(defaults=Defaults(**of_queues), **values)
+        make_context(settings)
+    except TlsFileError as error:
+        parser.error(f"{names[error.setting]}: {error.reason}")
     except ValueError as error:  # settings that make no sense together
-        parser.error(as_given(str(error), names_of(variables) | names_of(flags)))
+        parser.error(as_given(str(error), names))
+    return settings
 
 
 def as_given(text: str, names: Mapping[str, str]) -> str:
-    """Return an error about settings with their names as a person types them.
-
-    Args:
-        text: the error.
-        names: by setting, what gave it; what nothing gave is called as its flag.
-    """
-    flags = {option.setting: option.flags[-1] for option in reversed(OPTIONS)}
-    called = flags | dict(names)
-    return re.sub("[a-z_]+", lambda word: called.get(word[0], word[0]), text)
+    """Return an error about settings with their names as a person types them."""
+    return re.sub("[a-z_]+", lambda word: names.get(word[0], word[0]), text)
 
 
 def names_of(given: Given) -> dict[str, str]:
-    """Return by setting the flag or variable that gives it."""
-    return {option.setting: name for option, (name, _) in given.items()}
+    """Return by setting the flag or variable that gives it; where none does, its flag."""
+    names = {option.setting: option.flags[-1] for option in reversed(OPTIONS)}
+    return names | {option.setting: name for option, (name, _) in given.items()}
 
 
 def make_parser() -> argparse.ArgumentParser:

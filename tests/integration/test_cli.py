@@ -24,6 +24,7 @@ from ezra.threaded.process import fit_files, one_core
 from ezra.threaded.service import open_engine
 from ezra.threaded.settings import MEMORY, Settings
 from ezra.version import VERSION
+from tests.integration.certificates import Certificates
 from tests.integration.waiting import until
 
 VALID: list[tuple[str, str, str, object]] = [
@@ -56,9 +57,9 @@ VALID: list[tuple[str, str, str, object]] = [
 ]
 
 BESIDE = {
-    "--tls-cert": ["--tls-key=k"],
-    "--tls-key": ["--tls-cert=c"],
-    "--tls-client-ca": ["--tls-cert=c", "--tls-key=k"],
+    "--tls-cert": ["--tls-key=key.pem"],
+    "--tls-key": ["--tls-cert=cert.pem"],
+    "--tls-client-ca": ["--tls-cert=cert.pem", "--tls-key=key.pem"],
 }
 """What an option needs to stand beside it."""
 
@@ -109,11 +110,25 @@ def setting(settings: Settings, name: str) -> object:
     return getattr(settings.defaults if hasattr(settings.defaults, name) else settings, name)
 
 
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with the files that TLS needs."""
+    folder = tmp_path_factory.mktemp("tls")
+    Certificates.make(folder)
+    return folder
+
+
 @pytest.mark.parametrize(("flag", "text", "name", "value"), VALID)
 def test_a_flag_and_its_variable_mean_the_same(
-    flag: str, text: str, name: str, value: object
+    flag: str,
+    text: str,
+    name: str,
+    value: object,
+    certificates: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Either sets the one setting, and nothing else."""
+    monkeypatch.chdir(certificates)
     beside = BESIDE.get(flag, [])
     by_flag = parse([flag, text, *beside], {})
     assert by_flag == parse([f"{flag}={text}", *beside], {})

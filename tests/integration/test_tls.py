@@ -20,7 +20,7 @@ from ezra.sansio.model import SECOND
 from ezra.threaded.clock import SystemClock
 from ezra.threaded.deadlines import Deadlines
 from ezra.threaded.settings import MEMORY, Settings
-from ezra.threaded.tls import make_context
+from ezra.threaded.tls import TlsFileError, make_context
 from tests.integration.certificates import Certificates
 from tests.integration.local_server import LocalServer
 from tests.integration.raw_client import RawClient, encode
@@ -288,20 +288,21 @@ def test_redis_cli_works_over_tls(strict: Settings, made: Certificates) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "flag", "advice"),
+    ("name", "kind", "advice"),
     [
-        ({"tls_cert": "missing"}, "--tls-cert", "may read"),
-        ({"tls_key": "missing"}, "--tls-key", "may read"),
-        ({"tls_client_ca": "missing"}, "--tls-client-ca", "may read"),
-        ({"tls_cert": "rubbish"}, "--tls-cert", "BEGIN CERTIFICATE"),
-        ({"tls_client_ca": "rubbish"}, "--tls-client-ca", "BEGIN CERTIFICATE"),
-        ({"tls_key": "rubbish"}, "--tls-key", "private key in PEM"),
-        ({"tls_key": "other"}, "--tls-key", "made together"),
-        ({"tls_key": "encrypted"}, "--tls-key", "openssl pkey"),
+        ("tls_cert", "missing", "may read"),
+        ("tls_key", "missing", "may read"),
+        ("tls_client_ca", "missing", "may read"),
+        ("tls_cert", "rubbish", "BEGIN CERTIFICATE"),
+        ("tls_client_ca", "rubbish", "BEGIN CERTIFICATE"),
+        ("tls_key", "rubbish", "private key in PEM"),
+        ("tls_key", "certificate", "is of no use: a private key in PEM"),
+        ("tls_key", "other", "made together"),
+        ("tls_key", "encrypted", "openssl pkey"),
     ],
 )
 def test_files_of_no_use_are_named(
-    changed: dict[str, str], flag: str, advice: str, strict: Settings, tmp_path: Path
+    name: str, kind: str, advice: str, strict: Settings, tmp_path: Path
 ) -> None:
     """The error says which file and what to do."""
     mine = Certificates.make(tmp_path)
@@ -311,23 +312,30 @@ def test_files_of_no_use_are_named(
     paths = {
         "missing": tmp_path / "missing.pem",
         "rubbish": tmp_path / "rubbish.pem",
+        "certificate": mine.cert,
         "other": Certificates.make(other).key,
         "encrypted": mine.encrypt_key(),
     }
     right = dataclasses.replace(strict, tls_cert=mine.cert, tls_key=mine.key, tls_client_ca=mine.ca)
     assert make_context(right) is not None
-    [(name, kind)] = changed.items()
-    with pytest.raises(StartError) as failed:
+    with pytest.raises(TlsFileError) as failed:
         make_context(dataclasses.replace(right, **{name: paths[kind]}))  # type: ignore[arg-type]
-    assert flag in str(failed.value)
+    assert failed.value.setting == name
+    assert str(failed.value).startswith(f"{name}: ")
     assert str(paths[kind]) in str(failed.value)
     assert advice in str(failed.value)
+    assert isinstance(failed.value, StartError)
 
 
-def test_a_server_that_cannot_speak_tls_does_not_start(made: Certificates) -> None:
-    """Exit code 1 and one line that names the file; never a plain port instead."""
-    missing = run("--data-dir", ":memory:", "--port", "0", "--tls-cert", str(made.cert),
-                  "--tls-key", "no-such-key.pem")  # fmt: skip
-    assert missing.returncode == 1
-    [line] = missing.stderr.splitlines()
-    assert "no-such-key.pem" in line
+@pytest.mark.parametrize("by", ["--tls-key", "EZRA_TLS_KEY"])
+def test_a_server_that_cannot_speak_tls_does_not_start(
+    by: str, made: Certificates, tmp_path: Path
+) -> None:
+    """Exit code 2 before anything is made, and what named the file; never a plain port instead."""
+    words = ["--data-dir", str(tmp_path / "data"), "--port", "0", "--tls-cert", str(made.cert)]
+    wrong = "no-such-key.pem"
+    flag = [by, wrong] if by.startswith("--") else []
+    ended = run(*words, *flag, variables={} if flag else {by: wrong})
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].startswith(f"ezra: error: {by}: cannot read {wrong}: ")
+    assert not (tmp_path / "data").exists()
