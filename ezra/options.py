@@ -9,6 +9,7 @@ believes.
 from __future__ import annotations
 
 import argparse
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ezra.passwords import password, password_file
+from ezra.passwords import is_shared, password, password_file
 from ezra.sansio.commands.arguments import MAX_ATTEMPTS
 from ezra.sansio.model import MILLISECOND, SECOND, Defaults
 from ezra.threaded import failpoints
@@ -33,6 +34,8 @@ from ezra.threaded.settings import (
 )
 from ezra.threaded.tls import TlsFileError, make_context
 from ezra.version import VERSION
+
+log = logging.getLogger(__name__)
 
 PREFIX = "EZRA_"
 
@@ -240,7 +243,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     except ValueError as error:
         parser.error(str(error))
     of_queues = {name: values.pop(name) for name in QUEUE_SETTINGS & values.keys()}
-    names = names_of(variables | flags)
+    names = names_by_setting(variables | flags)
     try:
         settings = Settings(defaults=Defaults(**of_queues), **values)
         make_context(settings)
@@ -248,6 +251,8 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         parser.error(f"{names[error.setting]}: {error.reason}")
     except ValueError as error:  # settings that make no sense together
         parser.error(as_given(str(error), names))
+    if settings.tls_key is not None and is_shared(settings.tls_key):
+        log.warning("the TLS key can be read by others than its owner: chmod 600 it")
     return settings
 
 
@@ -256,7 +261,7 @@ def as_given(text: str, names: Mapping[str, str]) -> str:
     return re.sub("[a-z_]+", lambda word: names.get(word[0], word[0]), text)
 
 
-def names_of(given: Given) -> dict[str, str]:
+def names_by_setting(given: Given) -> dict[str, str]:
     """Return by setting the flag or variable that gives it; where none does, its flag."""
     names = {option.setting: option.flags[-1] for option in reversed(OPTIONS)}
     return names | {option.setting: name for option, (name, _) in given.items()}

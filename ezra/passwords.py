@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from pathlib import Path
 
 from ezra.sansio.access import MAX_PASSWORD, to_bytes
 from ezra.sansio.resp.scalars import to_text
@@ -31,6 +32,11 @@ def password(text: str) -> str:
     return text
 
 
+def is_shared(file: int | Path) -> bool:
+    """Tell whether others than its owner may read a file. Raises OSError where it has gone."""
+    return bool(os.stat(file).st_mode & OTHERS)
+
+
 def password_file(path: str) -> str:
     """Read the password that a file holds: one line, whose end does not belong to it.
 
@@ -42,7 +48,7 @@ def password_file(path: str) -> str:
     """
     try:
         with open(path, "rb") as file:
-            shared = os.fstat(file.fileno()).st_mode & OTHERS
+            shared = is_shared(file.fileno())
             content = file.read(MAX_PASSWORD + 3)  # a line end, and a byte too many
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its name has a NUL byte"

@@ -148,6 +148,14 @@ def test_a_file_that_others_may_read_is_warned_of(
     assert SECRET not in caplog.text
 
 
+def test_a_start_warns_of_a_file_once(file: Path) -> None:
+    """Though the server starts itself again: what it reads, it reads afterwards."""
+    file.chmod(0o644)
+    unset = ("env", "-u", "GLIBC_TUNABLES")
+    with ServerProcess(":memory:", "--password-file", str(file), under=unset) as server:
+        assert sum("can be read by others" in line for line in server.log) == 1
+
+
 def test_a_file_may_be_a_pipe() -> None:
     """As a shell makes one of `<(pass show ezra)`."""
     reading, writing = os.pipe()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import shutil
 import socket
 import ssl
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 import redis
 
+from ezra.options import parse
 from ezra.sansio.errors import StartError
 from ezra.sansio.model import SECOND
 from ezra.threaded.clock import SystemClock
@@ -339,3 +341,15 @@ def test_a_server_that_cannot_speak_tls_does_not_start(
     assert ended.returncode == 2
     assert ended.stderr.splitlines()[-1].startswith(f"ezra: error: {by}: cannot read {wrong}: ")
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, 0), (0o400, 0), (0o640, 1), (0o644, 1)])
+def test_a_key_that_others_may_read_is_warned_of(
+    mode: int, warned: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a password file is; a certificate is for everybody."""
+    mine = Certificates.make(tmp_path)
+    mine.key.chmod(mode)
+    mine.cert.chmod(0o644)
+    assert parse(options(mine), {}).tls_key == mine.key
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * warned
