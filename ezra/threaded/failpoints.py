@@ -60,12 +60,18 @@ _armed: dict[str, Failpoint] = {}
 
 
 def read(text: str) -> dict[str, Failpoint]:
-    """Return the failpoints that the variable's text asks for.
+    """Return the failpoints that the variable's text asks for, none where it is empty.
 
     Raises:
         ValueError: it is malformed; the error names the variable and the part that is wrong.
     """
-    return dict(_read_one(part.strip()) for part in text.split(";") if part.strip())
+    points: dict[str, Failpoint] = {}
+    for part in text.split(";") if text else ():
+        name, point = _read_one(part.strip())
+        if name in points:
+            raise ValueError(f"{VARIABLE}: {name} is given twice; one thing happens at a point")
+        points[name] = point
+    return points
 
 
 def arm(points: Mapping[str, Failpoint]) -> None:

@@ -157,7 +157,7 @@ def test_a_checkpoint_under_way_is_seen_to_fail(tmp_path: Path) -> None:
     assert payloads in (expected, expected[:-1])
 
 
-@pytest.mark.parametrize("text", ["after_commit", "nowhere=exit", "after_commit=explode"])
+@pytest.mark.parametrize("text", ["after_commit", "nowhere=exit", "after_commit=explode", ";"])
 def test_a_malformed_variable_is_a_start_error(tmp_path: Path, text: str) -> None:
     """Which names it; nothing is started."""
     ended = run("--data-dir", str(tmp_path / "data"), variables={"EZRA_FAILPOINTS": text})

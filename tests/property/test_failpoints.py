@@ -24,7 +24,7 @@ def _disarmed() -> Iterator[None]:
 
 def test_nothing_is_armed_by_itself() -> None:
     """Passing a point does nothing."""
-    assert failpoints.read("") == failpoints.read(" ; ") == {}
+    assert failpoints.read("") == {}
     for point in failpoints.POINTS:
         failpoints.passing(point)
 
@@ -49,6 +49,9 @@ def test_a_process_begins_with_none() -> None:
         "after_commit=delay:soon",
         "before_commit=exit;after_commit",
         "after_commit=exit,before_commit=exit",
+        ";",
+        " ",
+        "after_commit=exit;",
     ],
 )
 def test_what_is_malformed_is_refused_by_name(text: str) -> None:
@@ -56,7 +59,13 @@ def test_what_is_malformed_is_refused_by_name(text: str) -> None:
     wrong = text.rsplit(";", maxsplit=1)[-1]
     with pytest.raises(ValueError, match="EZRA_FAILPOINTS: must be points as in") as caught:
         failpoints.read(text)
-    assert str(caught.value).endswith(f"not {wrong!r}")
+    assert str(caught.value).endswith(f"not {wrong.strip()!r}")
+
+
+def test_a_point_that_is_given_twice_is_refused_by_name() -> None:
+    """Only one of the two could be meant to happen."""
+    with pytest.raises(ValueError, match=r"^EZRA_FAILPOINTS: after_commit is given twice"):
+        failpoints.read("after_commit=exit@3;before_commit=exit;after_commit=delay:1")
 
 
 def test_a_point_fires_at_each_passing_or_at_the_one_named() -> None:
