@@ -59,7 +59,9 @@ def warn_of_limits(settings: Settings) -> None:
     """
     needed = settings.max_clients
     for name, limit, clients in _limits():
-        if clients < needed:
+        if clients <= 0:
+            log.warning("maybe no client fits at all: %s is only %d; raise it", name, limit)
+        elif clients < needed:
             log.warning(
                 "at most %d of %d clients fit: %s is %d; raise it, or lower --max-clients",
                 clients,
@@ -70,7 +72,10 @@ def warn_of_limits(settings: Settings) -> None:
 
 
 def _limits() -> Iterator[tuple[str, int, int]]:
-    """Yield each limit on threads: its name, what it is, and for how many clients it is enough."""
+    """Yield each limit on threads: its name, what it is, and for how many clients it is enough.
+
+    With what is left for everything else taken off, that may be none, or less.
+    """
     processes, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     if processes != resource.RLIM_INFINITY and os.geteuid() != 0:  # root has none
         yield "the limit of processes (ulimit -u)", processes, processes - SPARE_THREADS

@@ -150,6 +150,17 @@ def test_a_machine_too_small_is_spoken_of(
     assert all("threads-max" in record.getMessage() for record in caplog.records)
 
 
+@pytest.mark.parametrize("clients", [0, -226])
+def test_a_limit_that_leaves_nobody_is_spoken_of_in_words(
+    clients: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is kept for everything else may be more than all there is."""
+    monkeypatch.setattr(process, "_limits", lambda: [("the limit of processes", 30, clients)])
+    process.warn_of_limits(Settings())
+    expected = "maybe no client fits at all: the limit of processes is only 30; raise it"
+    assert caplog.messages == [expected]
+
+
 def test_every_limit_of_this_machine_is_a_number() -> None:
     """Those that there are can be read, and are enough for somebody."""
     found = list(process._limits())
