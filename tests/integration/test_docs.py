@@ -6,6 +6,7 @@ links and headings.
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import sqlite3
@@ -27,6 +28,7 @@ from tests.integration.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 RELIABILITY = ROOT / "docs" / "reliability.md"
 PAGES = [
@@ -275,6 +277,26 @@ def is_a_test(span: str) -> bool:
     file, _, test = span.partition("::")
     path = ROOT / (file if "/" in file else f"tests/integration/{file}")
     return path.is_file() and (not test or f"def {test}(" in path.read_text())
+
+
+def threads_and_locks() -> Iterator[str]:
+    """Yield the name of every thread that is started, and of every lock that an object has."""
+    for path in ROOT.glob("ezra/**/*.py"):
+        text = path.read_text()
+        yield from re.findall(r'name="(ezra-[a-z-]+)"', text)
+        owners = [each for each in ast.walk(ast.parse(text)) if isinstance(each, ast.ClassDef)]
+        for owner in owners:
+            code = ast.unparse(owner)
+            # A condition of another lock is none of its own.
+            for name in re.findall(r"(\w+)(?:: .*)? = .*threading\.(?:Lock|Condition\(\))", code):
+                yield f"{owner.name}.{name}"
+
+
+def test_every_thread_and_lock_is_listed() -> None:
+    """Who adds one has to say what it is for, and what may be taken under it."""
+    found = set(threads_and_locks())
+    assert {"ezra-client", "Clients._changed", "Committer.lock", "Failpoint.lock"} <= found
+    assert found - set(spans(ARCHITECTURE)) == set()
 
 
 @each_page
