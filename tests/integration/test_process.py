@@ -141,6 +141,18 @@ def test_a_signal_ends_a_start_that_takes_long(tmp_path: Path, number: signal.Si
         assert (starting.returncode, number.name in log) == (0, True)
 
 
+def test_the_end_of_a_terminal_loses_nothing(tmp_path: Path) -> None:
+    """SIGHUP has no meaning of its own: it ends the process as a kill does."""
+    with ServerProcess(tmp_path) as server:
+        pushed = server.client().push("q", "x")
+        server.send_signal(signal.SIGHUP)
+        assert server.ended() == -signal.SIGHUP
+    with ServerProcess(tmp_path) as server:
+        task = server.client().pop("q")
+        assert task is not None
+        assert (task.id, task["attempts"]) == (pushed, b"1")
+
+
 @linux_only
 def test_when_the_storage_fails_the_server_ends(tmp_path: Path) -> None:
     """Nothing more is acknowledged, exit code 1 for the supervisor; what was answered is there."""

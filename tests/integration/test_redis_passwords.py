@@ -162,6 +162,7 @@ BYTES = [
     b"*x\r\n",
     b"PING\r\n*11\r\nPING\r\n",
     b"x" * 70_000,
+    b"PING" + b" x" * 11 + b"\r\nECHO" + b" y" * 30_000 + b"\r\nPING\r\n",
     b"POST / HTTP/1.1\r\n\r\n",
     b"HoSt: x\r\nPING\r\n",
     b"*1\r\n$4\r\nPOST\r\n*1\r\n$4\r\nPING\r\n",
