@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ezra.options import OPTIONS, from_environment, path, read_all
+from ezra.option_values import path
+from ezra.options import OPTIONS, from_environment, read_all
 from ezra.sansio.commands.backup import backup_name
 from ezra.sansio.errors import CommandError, EzraError, StartError
 from ezra.threaded.settings import Settings

@@ -13,10 +13,9 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
+from ezra.option_values import directory, duration, not_empty, one_of, path, whole, yes_or_no
 from ezra.passwords import is_shared, password, password_file
 from ezra.sansio.commands.arguments import MAX_ATTEMPTS
 from ezra.sansio.model import MILLISECOND, SECOND, Defaults
@@ -24,12 +23,10 @@ from ezra.threaded import failpoints
 from ezra.threaded.settings import (
     MAX_BUFFER_BYTES,
     MAX_CLIENTS,
-    MAX_DURATION,
     MAX_FREE_BYTES,
     MAX_PAYLOAD_BYTES,
     MAX_PORT,
     MEBIBYTE,
-    MEMORY,
     Settings,
 )
 from ezra.threaded.tls import TlsFileError, make_context
@@ -38,67 +35,6 @@ from ezra.version import VERSION
 log = logging.getLogger(__name__)
 
 PREFIX = "EZRA_"
-
-
-def whole(lowest: int, highest: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers within the bounds, which raises ValueError."""
-
-    def read(text: str) -> int:
-        if re.fullmatch("[0-9]{1,20}", text) and lowest <= int(text) <= highest:
-            return int(text)
-        raise ValueError(f"must be a whole number from {lowest} to {highest}")
-
-    return read
-
-
-def duration(unit: int, *, lowest: int) -> Callable[[str], int]:
-    """Return a reader of units (of so many microseconds) that answers microseconds.
-
-    The reader raises ValueError for what is no number, or outside `lowest` and what EZRA can store.
-    """
-
-    def read(text: str) -> int:
-        if re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,20})?", text):
-            microseconds = int(Decimal(text) * unit)
-            if lowest <= microseconds <= MAX_DURATION:
-                return microseconds
-        bounds = f"{Decimal(lowest) / unit:f} to {MAX_DURATION // unit}"
-        raise ValueError(f"must be a number from {bounds}")
-
-    return read
-
-
-def one_of(*words: str) -> Callable[[str], str]:
-    """Return a reader of one of these words, which raises ValueError."""
-
-    def read(text: str) -> str:
-        if text in words:
-            return text
-        raise ValueError(f"must be {' or '.join(words)}")
-
-    return read
-
-
-def yes_or_no(text: str) -> bool:
-    """Read yes or no. Raises ValueError."""
-    return one_of("yes", "no")(text) == "yes"
-
-
-def not_empty(text: str) -> str:
-    """Read any text but the empty one. Raises ValueError."""
-    if text and "\0" not in text:
-        return text
-    raise ValueError("must not be empty")
-
-
-def path(text: str) -> Path:
-    """Read the path of a file. Raises ValueError."""
-    return Path(not_empty(text))
-
-
-def directory(text: str) -> Path | str:
-    """Read a directory, or the word that stands for none. Raises ValueError."""
-    return text if text == MEMORY else Path(not_empty(text))
 
 
 @dataclass(frozen=True, slots=True)
