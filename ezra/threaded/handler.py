@@ -146,7 +146,6 @@ class Handler:
         if isinstance(end, Closed) or self._connection.closing:
             return False
         if end is NEED_DATA:
-            # What was carried out is paid for until here.
             return self._has_room() and self._receive()
         return True
 
@@ -255,8 +254,10 @@ class Handler:
             self.session.active_at = self._link.clock.now()
             self._link.send(replies)
         except OSError:
-            self._release(self._connection.send_failed())
+            self._release(self._connection.send_failed(), "it is gone")
             raise
+        # The replies are paid for until here; what is kept is looked at again at NEED_DATA.
+        self._account.hold(self._connection.held)
 
     def _if_there_is_room(self, request: Read, result: object) -> object:
         """Return the result; one too large for the memory that there is becomes an error.
@@ -271,7 +272,7 @@ class Handler:
             return result
         if isinstance(request, XReadGroup) and request.no_ack:
             return result
-        self._release(request.handed_out(result))
+        self._release(request.handed_out(result), "there is no memory for its reply")
         return CommandError(Text.NO_MEMORY_FOR_REPLY)
 
     def _before_sending(self) -> None:
@@ -284,7 +285,7 @@ class Handler:
         if not self.session.authenticated and self._link.unacknowledged() > UNREAD:
             raise ConnectionAbortedError("the client does not read what it is told")
 
-    def _release(self, deliveries: Sequence[Delivery]) -> None:
+    def _release(self, deliveries: Sequence[Delivery], why: str) -> None:
         if deliveries:
             released = self._dispatcher.release(deliveries)
-            log.info("client %d is gone; tasks released: %s", self.session.id, released)
+            log.info("client %d: %s; tasks released: %s", self.session.id, why, released)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import socket
 import sys
 import threading
@@ -128,8 +129,11 @@ def was_refused(client: RawClient, sent: bytes, asking: RawClient, counted: int)
     return True
 
 
-def test_a_reply_for_which_there_is_no_memory_is_an_error() -> None:
-    """What it would have handed out is free again, and the connection goes on."""
+def test_a_reply_for_which_there_is_no_memory_is_an_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What it would have handed out is free again, and the connection goes on; so says the log."""
+    caplog.set_level(logging.INFO, "ezra.threaded.handler")
     small = dataclasses.replace(SETTINGS, max_buffer_bytes=4 * MIB, max_payload_bytes=MIB)
     with LocalServer(small, SystemClock()) as server:
         client = server.client()
@@ -139,10 +143,24 @@ def test_a_reply_for_which_there_is_no_memory_is_an_error() -> None:
         claim = ("XREADGROUP", "GROUP", "g", "w", "COUNT", 60, "STREAMS", "q", ">")
         assert client.error(*claim) == Text.NO_MEMORY_FOR_REPLY
         until(lambda: client.call("XLEN", "q") == 60, "the tasks to be released")
+        assert "there is no memory for its reply; tasks released: 32" in caplog.text
         task = client.pop("q")
         assert task is not None
         assert (task.id, task["attempts"]) == (ids[0], b"1")
         assert buffers(client) == 0
+
+
+def test_a_reply_that_was_sent_makes_room_for_the_next() -> None:
+    """Also while more requests of the same packet wait: each that may wait is answered alone."""
+    small = dataclasses.replace(SETTINGS, max_buffer_bytes=4 * MIB, max_payload_bytes=MIB)
+    with LocalServer(small, SystemClock()) as server:
+        client = server.client()
+        for _ in range(12):
+            client.push("q", bytes(MIB))
+        claim = ("XREADGROUP", "GROUP", "g", "w", "BLOCK", 0, "STREAMS", "q", ">")
+        client.send_bytes(encode(*claim) * 12)
+        assert [len(tasks) for [[_, tasks]] in client.replies(12)] == [1] * 12
+        until(lambda: buffers(client) == 0, "all to be given back")
 
 
 def test_who_takes_no_replies_before_logging_in_is_cut_off() -> None:
