@@ -314,9 +314,10 @@ class Text:
     )
     UNFINISHED = (
         "ERR {queue} still has unfinished tasks: {waiting} waiting, {in_flight} in flight, "
-        "{dead} dead; nothing was deleted. Have them worked on, or delete them by their ids "
+        "{dead} dead; no queue was deleted. Have them worked on, or delete them by their ids "
         "(XDELEX); XTRIM {queue}::dead MAXLEN 0 purges the dead"
     )
+    DONE_IN_PART = "ERR done in part, for {done} tasks, and then: {error}"
     ROLLED_BACK = "EXECABORT Transaction rolled back, nothing of it was done: {error}"
 
     # Backups

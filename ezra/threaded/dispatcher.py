@@ -21,7 +21,7 @@ from ezra.sansio.commands import (
     XReadGroup,
 )
 from ezra.sansio.connection import BadCommand, Read
-from ezra.sansio.errors import EngineError, EzraError
+from ezra.sansio.errors import CommandError, EngineError, EzraError, OutcomeUnknown, Text
 from ezra.sansio.execution import as_step, as_transact, fill, is_for_the_engine
 from ezra.sansio.host import Host
 from ezra.sansio.model import Address, Delivery
@@ -141,23 +141,26 @@ class Dispatcher:
             case look:
                 return self._engine.look(cast(Look, look))
 
-    def _trim(self, trim: Trim) -> Outcome:
-        """Trim piece by piece; return how many were removed."""
-        return self._in_pieces(lambda most: replace(trim, most=most), trim.most)
+    def _trim(self, trim: Trim, before: int = 0) -> Outcome:
+        """Trim piece by piece; return how many were removed, with those from before."""
+        return self._in_pieces(lambda most: replace(trim, most=most), trim.most, before)
 
-    def _in_pieces(self, piece: Callable[[int], Operation], most: int | None = None) -> Outcome:
+    def _in_pieces(
+        self, piece: Callable[[int], Operation], most: int | None = None, before: int = 0
+    ) -> Outcome:
         """Carry an operation out piece by piece, each with a commit of its own.
 
         Args:
             piece: makes the operation that does so many at most, and answers how many it did.
             most: of all pieces together; None for as many as there are.
+            before: tasks that the same command has changed already.
         """
-        done = 0
+        done = before
         while True:
             size = PIECE if most is None else min(PIECE, most - done)
             outcome = execute(self._engine, [piece(size)])[0]
             if isinstance(outcome, EzraError):
-                return outcome
+                return _in_part(outcome, done)
             done += cast(int, outcome)
             if outcome != size or done == most:
                 return done
@@ -167,11 +170,22 @@ class Dispatcher:
 
         The engine has the last word, also about what was pushed meanwhile.
         """
-        books = [self._engine.info(queue) for queue in delete.queues]
-        if not any(info and (info.waiting or info.in_flight or info.dead) for info in books):
-            for info in filter(None, books):
-                self._trim(Trim(Address(info.name)))
-        return execute(self._engine, [delete])[0]
+        done = 0
+        if all(map(self._is_finished, delete.queues)):
+            for queue in delete.queues:
+                outcome = self._trim(Trim(Address(queue)), done)
+                if isinstance(outcome, EzraError):
+                    return outcome
+                done = cast(int, outcome)
+        return _in_part(execute(self._engine, [delete])[0], done)
+
+    def _is_finished(self, queue: str) -> bool:
+        """Tell whether nothing is to be done in the queue, or there is no such queue."""
+        try:
+            info = self._engine.info(queue)
+        except CommandError:
+            return False  # there is a task, too large to be looked at
+        return info is None or not (info.waiting or info.in_flight or info.dead)
 
 
 class _Run:
@@ -216,6 +230,16 @@ def _as_one_operation(request: Read, now: int) -> Operation | None:
         return as_transact(request, now) if whole else None
     operation = as_operation(request, now)
     return None if isinstance(operation, IN_PIECES) else operation
+
+
+def _in_part(outcome: Outcome, done: int) -> Outcome:
+    """Return the outcome; an error that leaves so many tasks changed says so.
+
+    Where nobody knows what has become of the last of them, the error stays as it is.
+    """
+    if not done or not isinstance(outcome, EzraError) or isinstance(outcome, OutcomeUnknown):
+        return outcome
+    return CommandError(Text.DONE_IN_PART.format(done=done, error=outcome))
 
 
 def _hands_out(operation: Operation) -> bool:

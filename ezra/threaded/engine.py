@@ -23,7 +23,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import cast
 
-from ezra.sansio.errors import CommandError
+from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import QueueInfo
 from ezra.sansio.queue.looks import Answer, Info, Infos, Look
 from ezra.sansio.queue.operations import Operation, Outcome
@@ -89,14 +89,26 @@ class Engine(ABC):
         """
 
     def info(self, queue: str) -> QueueInfo | None:
-        """Return the queue's books, or None where there is no such queue. Does not scan."""
+        """Return the queue's books, or None where there is no such queue. Does not scan.
+
+        Raises:
+            CommandError: its first and last tasks are more than an answer may weigh.
+            EngineError: as `look`.
+        """
         try:
             return cast(QueueInfo, self.look(Info(queue)))
-        except CommandError:
+        except CommandError as error:
+            if str(error) != Text.NO_SUCH_KEY:
+                raise
             return None
 
     def queues(self) -> list[QueueInfo]:
-        """Return the books of all queues, by name, without their first and last tasks."""
+        """Return the books of all queues, by name, without their first and last tasks.
+
+        Raises:
+            CommandError: there are more of them than an answer may weigh.
+            EngineError: as `look`.
+        """
         return list(cast(tuple[QueueInfo, ...], self.look(Infos())))
 
     @abstractmethod

@@ -124,6 +124,7 @@ class XTrim(Command[int]):
             Text.LIMIT_NEEDS_TRIM,
             Text.INVALID_ID,
             Text.NOT_AN_INTEGER,
+            Text.DONE_IN_PART,
         ),
         flags=("write",),
     )

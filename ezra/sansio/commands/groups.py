@@ -179,6 +179,7 @@ class XGroupDelConsumer(XGroupCreateConsumer):
             "integer: how many tasks were released",
             Text.XGROUP_NEEDS_QUEUE,
             Text.NO_SUCH_GROUP,
+            Text.DONE_IN_PART,
         ),
         flags=("write",),
     )

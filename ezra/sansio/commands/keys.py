@@ -51,6 +51,7 @@ class Del(Command[int]):
             "integer: how many there were",
             Text.UNFINISHED,
             Text.DELETE_DEAD,
+            Text.DONE_IN_PART,
         ),
         flags=("write",),
     )
