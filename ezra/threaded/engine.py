@@ -50,6 +50,9 @@ class Submission(ABC):
 
         A claim with a deadline makes it block until there is a task, the deadline has come, the
         submission is cancelled or the engine drains; in the last three cases it answers `()`.
+
+        Raises:
+            EngineError: nothing of the submission was done, or nobody knows (`OutcomeUnknown`).
         """
 
     @abstractmethod
@@ -76,7 +79,11 @@ class Engine(ABC):
         """
 
     def execute(self, operations: Sequence[Operation]) -> list[Outcome]:
-        """Submit the operations and wait for their outcomes."""
+        """Submit the operations and wait for their outcomes.
+
+        Raises:
+            EngineError: as `submit` and `Submission.wait`.
+        """
         return self.submit(operations).wait()
 
     @abstractmethod

@@ -155,7 +155,12 @@ class SqliteEngine(Engine):
         self._committer.drain()
 
     def close(self) -> None:
-        """Drain, finish what was submitted, put everything in order on disk. Idempotent."""
+        """Drain, finish what was submitted, put everything in order on disk. Idempotent.
+
+        Raises:
+            EngineError: the last of it failed. What was answered is in the WAL, for the next start
+                to find.
+        """
         with self._closing:
             if self._closed:
                 return
