@@ -348,7 +348,7 @@ class Text:
     )
     NO_MEMORY_FOR_REPLY = (
         "OOM the reply would take more memory than there is for it just now; "
-        "ask for fewer tasks (COUNT), or see --max-buffer-bytes"
+        "ask for less at once (COUNT), or see --max-buffer-bytes"
     )
     SHUTTING_DOWN = "ERR the server is shutting down; nothing was done"
     WITHDRAWN = "ERR interrupted before it was carried out; nothing was done"

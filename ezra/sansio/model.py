@@ -150,8 +150,8 @@ class Defaults:
     dedup_limit: int = 100
     """How many keys of one producer are remembered (of those that are limited)."""
     claim_size: int = 16 * 1024 * 1024
-    """A claim takes no further task once it has so many bytes of payloads and headers, whatever its
-    count: all that one claim hands out is in memory at once."""
+    """A claim takes no further task once those that it has take so many bytes of memory, whatever
+    its count: all that one claim hands out is in memory at once."""
     answer_size: int = 256 * 1024 * 1024
     """A look, a take-over by ids or a transaction whose answer would weigh more bytes fails, and
     nothing of it is done: they have no place to stop early, as a claim has."""

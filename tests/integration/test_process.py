@@ -297,3 +297,29 @@ def test_looks_at_very_much_take_a_bounded_amount_of_memory(tmp_path: Path, toge
         refused = [reply for reply in replies if str(reply).startswith("OOM ")]
         assert len(refused) == (1 if together == 1 else together - 1)
         assert server.peak_memory() < before + 128 * MEBIBYTE
+
+
+@pytest.mark.memory
+@pytest.mark.parametrize("way", ["pipelined", "in a transaction"])
+def test_looks_at_very_many_take_a_bounded_amount_of_memory(tmp_path: Path, way: str) -> None:
+    """Ten thousand tasks in flight are shown thirty times; a push beside that goes through."""
+    shown = encode("XPENDING", "q", "g", "-", "+", 10_000) * 30
+    with ServerProcess(tmp_path, "--max-buffer-bytes", str(64 * MEBIBYTE)) as server:
+        client, other = server.client(), server.client()
+        client.send_bytes(encode("XADD", "q", "*", "payload", "") * 10_000)
+        client.replies(10_000)
+        claim = ("XREADGROUP", "GROUP", "g", "w", "COUNT", 10_000, "STREAMS", "q", ">")
+        [[_, tasks]] = client.call(*claim)
+        assert len(tasks) == 10_000
+        before = server.memory()
+        if way == "pipelined":
+            client.send_bytes(shown)
+            replies = client.replies(30)
+            assert sum(isinstance(reply, list) for reply in replies) == 3
+        else:
+            client.send_bytes(encode("MULTI") + shown + encode("EXEC"))
+            other.push("other", "x")
+            refused = client.replies(32)[-1]
+            assert str(refused).startswith("EXECABORT Transaction rolled back")
+            assert "OOM" in str(refused)
+        assert server.peak_memory() < before + 128 * MEBIBYTE

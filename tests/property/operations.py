@@ -79,7 +79,7 @@ DEFAULTS = Defaults(
 )
 """Server defaults under which everything happens within seconds."""
 
-SMALL = replace(DEFAULTS, claim_size=5, answer_size=6 * ENTRY)
+SMALL = replace(DEFAULTS, claim_size=2 * ENTRY, answer_size=9 * ENTRY)
 """The same, with claims that stop after a few bytes, and answers that fail after a few tasks."""
 
 queues = st.sampled_from(QUEUES)

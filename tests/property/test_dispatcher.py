@@ -85,7 +85,7 @@ class Interrupted(MemoryEngine):
     """Something happens before one of the pieces."""
 
     def __init__(self) -> None:
-        super().__init__(Defaults(answer_size=4_000), FakeClock())
+        super().__init__(Defaults(answer_size=20_000), FakeClock())
         self.after = 0
         """How many pieces go before."""
         self.happens: Callable[[], object] = lambda: None
@@ -171,7 +171,7 @@ def test_where_nobody_knows_what_was_done_nothing_else_is_said(engine: Interrupt
     assert str(failed) == Text.STORAGE_FAILED
 
 
-@pytest.mark.parametrize("size", [1, 4_000])
+@pytest.mark.parametrize("size", [1, 20_000])
 def test_a_queue_that_is_refused_keeps_all_others_as_they_are(
     engine: Interrupted, size: int
 ) -> None:

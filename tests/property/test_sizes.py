@@ -10,6 +10,7 @@ few tasks make.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -23,14 +24,27 @@ from ezra.sansio.model import (
     Address,
     Claimed,
     Entry,
+    Held,
     NackMode,
     NewTask,
     QueueDetails,
     QueueInfo,
 )
-from ezra.sansio.queue.allowance import ENTRY
-from ezra.sansio.queue.looks import Details, Info, Infos, PendingTasks, Range
+from ezra.sansio.queue.allowance import ENTRY, HEADER, weight
+from ezra.sansio.queue.looks import (
+    Details,
+    Groups,
+    Info,
+    Infos,
+    Look,
+    Names,
+    Pending,
+    PendingTasks,
+    Range,
+    Workers,
+)
 from ezra.sansio.queue.operations import (
+    AddWorker,
     Claim,
     CreateQueue,
     Nack,
@@ -45,7 +59,7 @@ from ezra.threaded.sqlite.engine import SqliteEngine
 from tests.property.fake_clock import FakeClock
 from tests.property.operations import DEFAULTS
 
-SIZE = 10
+SIZE = 8 * ENTRY
 ROOM = 3 * (ENTRY + SIZE)
 SMALL = replace(DEFAULTS, claim_size=SIZE, answer_size=ROOM, max_attempts=9)
 Q = Address("q")
@@ -59,7 +73,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture(params=["memory", "sqlite"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Iterator[Engine]:
-    """Return an engine whose claims end at ten bytes, and whose answers at three such tasks."""
+    """Return an engine whose claims end at `SIZE`, and whose answers at three such tasks."""
     engine: Engine = (
         MemoryEngine(SMALL, clock)
         if request.param == "memory"
@@ -87,8 +101,8 @@ def claimed(engine: Engine, claim: Claim) -> list[int]:
 
 
 def test_a_claim_takes_the_task_that_makes_its_size_and_no_more(engine: Engine) -> None:
-    """Headers count as payloads do; the next claim goes on where it stopped."""
-    half = NewTask(bytes(2), headers=((b"n", b"vv"),))
+    """All of a task counts, each header, too; the next claim goes on where it stopped."""
+    half = NewTask(bytes(SIZE // 2 - ENTRY - HEADER - 3), headers=((b"n", b"vv"),))
     ids = pushed(engine, half, half, half, half)
     assert claimed(engine, Claim((Q,), "ann", 100)) == ids[:2]
     assert claimed(engine, Claim((Q,), "ann", 100)) == ids[2:]
@@ -116,7 +130,7 @@ def test_ones_own_are_read_again_in_pieces(engine: Engine) -> None:
 
 def test_the_size_is_of_all_that_a_claim_gives(engine: Engine, clock: FakeClock) -> None:
     """What it takes over that lay idle leaves so much less for those whose turn it is."""
-    ids = pushed(engine, NewTask(bytes(SIZE - 1)), NewTask(b"x"), NewTask(b"y"))
+    ids = pushed(engine, NewTask(bytes(SIZE - ENTRY - 1)), NewTask(b"x"), NewTask(b"y"))
     claimed(engine, Claim((Q,), "bob"))
     clock.advance(SECOND)
     assert claimed(engine, Claim((Q,), "ann", 100, min_idle=SECOND)) == ids[:2]
@@ -187,7 +201,7 @@ def test_the_details_of_a_queue_are_an_answer_like_others(engine: Engine) -> Non
 
 
 def test_the_books_of_all_queues_are_small(engine: Engine) -> None:
-    """They hold no tasks, however many queues there are; those of one queue hold two."""
+    """They hold no tasks, however large these are; those of one queue hold two."""
     for name in "abcd":
         engine.submit([Push(name, NewTask(bytes(SIZE)))]).wait()
     infos = cast(tuple[QueueInfo, ...], engine.look(Infos()))
@@ -227,3 +241,100 @@ def test_a_transaction_that_hands_out_too_much_is_undone(
     assert claimed(engine, Claim((Q,), "bob", 100)) == three[:1]
     (outcome,) = engine.submit([Transact(steps[1:])]).wait()
     assert given(cast(tuple[object, ...], outcome)[1]) == three[1:2]
+
+
+# -- Whatever else an answer is made of ------------------------------------------------------------
+
+LOOKS: dict[str, Look] = {
+    "Names": Names(),
+    "Infos": Infos(),
+    "Info": Info("q"),
+    "Range": Range(Q),
+    "Pending": Pending("q", "g"),
+    "PendingTasks": PendingTasks("q", "g"),
+    "PendingTasks of one": PendingTasks("q", "g", worker="ann"),
+    "Groups": Groups("q"),
+    "Workers": Workers("q", "g"),
+    "Details": Details("q", None),
+}
+
+
+@contextmanager
+def a_world(kind: str, size: int, directory: Path) -> Iterator[Engine]:
+    """Make an engine whose answers end at a size, with some of everything that looks show."""
+    defaults = replace(DEFAULTS, answer_size=size)
+    clock = FakeClock()
+    directory.mkdir()
+    engine: Engine = (
+        MemoryEngine(defaults, clock)
+        if kind == "memory"
+        else SqliteEngine(directory, defaults, clock)
+    )
+    try:
+        for queue in ("q", "caf\u00e9", "r"):
+            for group in ("g", "a longer name"):
+                engine.submit([CreateQueue(queue, group)]).wait()
+        pushed(engine, *[NewTask(b"x", headers=((b"n", b"vv"),))] * 5)
+        for worker in ("ann", "bob", "ann", "eve", "\u2603"):
+            engine.submit([Claim((Q,), worker, group="g")]).wait()
+        engine.submit([AddWorker("q", "g", "zoe")]).wait()
+        engine.submit([Nack("q", (pushed(engine, NewTask())[0],))]).wait()
+        engine.submit([Claim((Q,), "dan", group="h")]).wait()
+        yield engine
+    finally:
+        engine.close()
+
+
+def taken_by(look: Look, directory: Path) -> int:
+    """Return the room that the look takes."""
+    with a_world("memory", 10**9, directory) as engine:
+        answer = engine.look(look)
+    # The moment that comes with the workers is no row.
+    return weight(answer[1:] if isinstance(look, Workers) else answer)  # type: ignore[index]  # two
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys())
+def test_every_row_of_an_answer_counts(kind: str, look: Look, tmp_path: Path) -> None:
+    """In both engines it takes to the byte what it weighs."""
+    size = taken_by(look, tmp_path / "0")
+    assert size > 0
+    with a_world(kind, size, tmp_path / "1") as engine:
+        engine.look(look)
+    with (
+        a_world(kind, size - 1, tmp_path / "2") as engine,
+        pytest.raises(CommandError, match=r"^OOM "),
+    ):
+        engine.look(look)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys())
+def test_the_answers_of_a_transaction_share_their_room(
+    kind: str, look: Look, tmp_path: Path
+) -> None:
+    """Three of them take three times as much."""
+    size = taken_by(look, tmp_path / "0")
+    for number, room in enumerate((3 * size, 3 * size - 1), 1):
+        with a_world(kind, room, tmp_path / str(number)) as engine:
+            (outcome,) = engine.submit([Transact((look, look, look))]).wait()
+            assert isinstance(outcome, CommandError) == (room < 3 * size)
+            (outcome,) = engine.submit([Transact((look, look))]).wait()
+            assert not isinstance(outcome, CommandError)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_take_overs_share_it_too(kind: str, tmp_path: Path) -> None:
+    """Each is counted once."""
+    with a_world("memory", 10**9, tmp_path / "0") as engine:
+        ids = [held.id for held in cast(tuple[Held, ...], engine.look(PendingTasks("q", "g")))]
+        take = TakeOver("q", "g", "ann", 0, tuple(ids))
+        (taken,) = engine.submit([take]).wait()
+    size = weight(taken)
+    assert size > ENTRY
+    for number, room in enumerate((2 * size, 2 * size - 1), 1):
+        with a_world(kind, room, tmp_path / str(number)) as engine:
+            (outcome,) = engine.submit([Transact((take, take))]).wait()
+            assert isinstance(outcome, CommandError) == (room < 2 * size)
+            (outcome,) = engine.submit([take]).wait()
+            assert outcome == taken

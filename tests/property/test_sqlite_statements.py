@@ -123,6 +123,7 @@ def test_a_plan_stays_when_a_person_has_analyzed_the_database(tmp_path: Path) ->
             (statements_of_looks.LIVE, "tasks_live"),
             (statements_of_looks.DEAD, "tasks_dead_ids"),
             (statements_of_looks.HELD_BY, "tasks_held"),
+            (statements_of_looks.HELD_IN_ALL, "tasks_held"),
             (statements_of_looks.HELD_BY_ONE, "tasks_held"),
         ]:
             values = [0] * statement.count("?")

@@ -13,7 +13,7 @@ from typing import assert_never
 
 from ezra.sansio.model import Address, Claimed, Delivery, Status, Taken
 from ezra.sansio.queue import changes
-from ezra.sansio.queue.allowance import Allowance, Room
+from ezra.sansio.queue.allowance import Allowance
 from ezra.sansio.queue.lifecycle import Event
 from ezra.sansio.queue.operations import Claim, TakeIdle, TakeOver
 from ezra.sansio.queue.state import State
@@ -138,7 +138,7 @@ def _take_over(state: State, take: TakeOver) -> tuple[Claimed, ...]:
         (task, changes.taken_by_id(task, take, state.lease_until(task), state.now))
         for task in state.of_queue(take.queue, take.ids)
     ]
-    room = Room(state.store.defaults.answer_size)
+    room = state.room_for_answer()
     for task, after in asked:
         if after is not None and after.status is Status.IN_FLIGHT:
             room.take(task)

@@ -207,21 +207,23 @@ class QueueMachine:
 
     def _transact(self, transact: Transact) -> Result:
         check_steps(transact.steps)
-        room = Room(self._state.store.defaults.answer_size)
+        self._state.room = room = self._state.room_for_answer()
         try:
             with self._state.journal.transaction():
                 return tuple(self._step(step, room) for step in transact.steps)
         except CommandError as error:
             raise CommandError(Text.ROLLED_BACK.format(error=error)) from error
+        finally:
+            self._state.room = None
 
     def _step(self, step: Operation | Look, room: Room) -> Result | Answer:
         """Carry out one step of a transaction, after what the steps before it made due."""
         self._fall_due()
         if isinstance(step, Look):
-            answer: Result | Answer = viewing.answer(self._state, step)
-        else:
-            answer = self._carry_out(step)
-        room.take_all(answer)
+            return viewing.answer(self._state, step)
+        answer = self._carry_out(step)
+        if not isinstance(step, TakeOver):  # which, like a look, has counted what it answers
+            room.take_all(answer)
         return answer
 
 

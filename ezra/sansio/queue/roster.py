@@ -9,7 +9,7 @@ which is O(those forgotten). It is not safe for use from several threads.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -85,7 +85,7 @@ class Roster:
         self._seen.clear()
         self._groups.clear()
 
-    def workers(self, queue: str, group: str, holding: Mapping[str, int]) -> tuple[WorkerInfo, ...]:
+    def workers(self, queue: str, group: str, holding: Mapping[str, int]) -> Iterator[WorkerInfo]:
         """Return the group's workers by name: those remembered, and those who hold tasks.
 
         Args:
@@ -94,10 +94,15 @@ class Roster:
             holding: how many of the queue's tasks each worker holds, whatever the group.
         """
         known = self._groups.get(queue, {}).get(group, {})
-        return tuple(
+        return (
             self._worker((queue, group, name), holding.get(name, 0))
             for name in sorted(known.keys() | holding.keys())
         )
+
+    def count(self, queue: str, group: str, holders: Iterable[str]) -> int:
+        """Return how many `workers` the group has; `holders` names each who holds tasks once."""
+        known = self._groups.get(queue, {}).get(group, {})
+        return len(known) + sum([name not in known for name in holders])
 
     def _worker(self, key: _Key, pending: int) -> WorkerInfo:
         seen_at, active_at = self._seen.get(key, (None, None))

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import Defaults
+from ezra.sansio.queue.allowance import Room
 from ezra.sansio.queue.dedup import Ledger
 from ezra.sansio.queue.journal import Journal
 from ezra.sansio.queue.roster import Roster
@@ -23,7 +24,7 @@ from ezra.sansio.queue.waiters import Waiters
 class State:
     """Tasks, queues, remembered keys, workers seen, and parked claims."""
 
-    __slots__ = ("journal", "last_id", "ledger", "now", "roster", "store", "waiters")
+    __slots__ = ("journal", "last_id", "ledger", "now", "room", "roster", "store", "waiters")
 
     def __init__(self, defaults: Defaults) -> None:
         self.now = 0
@@ -34,6 +35,12 @@ class State:
         self.ledger = Ledger(self.journal)
         self.roster = Roster(self.journal)
         self.waiters = Waiters()
+        self.room: Room | None = None
+        """What the answers of a transaction's steps share, while one is carried out."""
+
+    def room_for_answer(self) -> Room:
+        """Return what an answer may weigh that fails where it is too much."""
+        return Room(self.store.defaults.answer_size) if self.room is None else self.room
 
     def put(self, task: Task) -> None:
         """Keep the task's new record, and note who may be waiting for it."""

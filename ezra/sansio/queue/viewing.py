@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice, takewhile
 from typing import assert_never
@@ -21,7 +21,7 @@ from ezra.sansio.model import (
     WorkerInfo,
 )
 from ezra.sansio.queue import changes
-from ezra.sansio.queue.allowance import Room
+from ezra.sansio.queue.allowance import Room, showings
 from ezra.sansio.queue.looks import (
     Answer,
     Details,
@@ -48,19 +48,14 @@ OnGroups = Details | Groups | Workers | FindGroup
 
 def answer(state: State, look: Look) -> Answer:
     """Answer the look; its own docstring says how, and what it raises."""
-    found = _answer(state, look)
-    Room(state.store.defaults.answer_size).take_all(found)
-    return found
-
-
-def _answer(state: State, look: Look) -> Answer:
+    room = state.room_for_answer()
     match look:
         case Length() | Exists() | Names() | Info() | Infos():
-            return _of_queues(state, look)
+            return _of_queues(state, look, room)
         case Range() | Pending() | PendingTasks():
-            return _of_tasks(state, look)
+            return _of_tasks(state, look, room)
         case Details() | Groups() | Workers() | FindGroup():
-            return _of_groups(state, look)
+            return _of_groups(state, look, room)
         case _:
             assert_never(look)
 
@@ -68,18 +63,18 @@ def _answer(state: State, look: Look) -> Answer:
 # -- Queues ----------------------------------------------------------------------------------------
 
 
-def _of_queues(state: State, look: OnQueues) -> Answer:
+def _of_queues(state: State, look: OnQueues, room: Room) -> Answer:
     match look:
         case Length():
             return _length(state, look)
         case Exists():
             return look.answer(sum(_exists(state, address) for address in look.addresses))
         case Names():
-            return _names(state, look)
+            return room.admit(_names(state, look))
         case Info():
-            return _info(state, state.existing(look.queue, Text.NO_SUCH_KEY))
+            return _info(state, state.existing(look.queue, Text.NO_SUCH_KEY), room)
         case Infos():
-            return tuple(_books(state, shelf) for shelf in state.store.shelves())
+            return room.admit(_books(state, shelf) for shelf in state.store.shelves())
         case _:
             assert_never(look)
 
@@ -96,14 +91,15 @@ def _exists(state: State, address: Address) -> bool:
     return shelf is not None and (not address.dead or len(shelf.dead) > 0)
 
 
-def _names(state: State, look: Names) -> tuple[QueueName, ...]:
+def _names(state: State, look: Names) -> Iterator[QueueName]:
     shelves = islice(state.store.shelves_after(look.after), look.count)
-    return tuple(QueueName(each.number, each.name, len(each.dead) > 0) for each in shelves)
+    return (QueueName(each.number, each.name, len(each.dead) > 0) for each in shelves)
 
 
-def _info(state: State, shelf: Shelf) -> QueueInfo:
+def _info(state: State, shelf: Shelf, room: Room) -> QueueInfo:
     first, last = _entry(state, shelf.live.first()), _entry(state, shelf.live.last())
-    return replace(_books(state, shelf), first=first, last=last)
+    (info,) = room.admit([replace(_books(state, shelf), first=first, last=last)])
+    return info
 
 
 def _books(state: State, shelf: Shelf) -> QueueInfo:
@@ -132,50 +128,54 @@ def _books(state: State, shelf: Shelf) -> QueueInfo:
 # -- Tasks -----------------------------------------------------------------------------------------
 
 
-def _of_tasks(state: State, look: OnTasks) -> Answer:
+def _of_tasks(state: State, look: OnTasks, room: Room) -> Answer:
     match look:
         case Range():
-            return _range(state, look)
+            return room.admit(_range(state, look))
         case Pending():
-            return _pending(state, look)
+            return _pending(state, look, room)
         case PendingTasks():
-            return _pending_tasks(state, look)
+            return room.admit(_pending_tasks(state, look))
         case _:
             assert_never(look)
 
 
-def _range(state: State, look: Range) -> tuple[Entry, ...]:
+def _range(state: State, look: Range) -> Iterator[Entry]:
     shelf = state.store.shelf(look.address.queue)
     if shelf is None:
-        return ()
+        return iter(())
     order = shelf.dead if look.address.dead else shelf.live
     ids = order.descending(look.last) if look.backwards else order.ascending(look.first)
     inside = takewhile(lambda task_id: look.first <= task_id <= look.last, ids)
     return _entries(state, inside, look.count)
 
 
-def _pending(state: State, look: Pending) -> PendingSummary:
+def _pending(state: State, look: Pending, room: Room) -> PendingSummary:
     shelf = state.read_through(look.queue, look.group)
     ids = shelf.in_flight
-    workers = tuple(sorted(shelf.holding().items()))
+    workers = room.admit(sorted(shelf.holding().items()))
     return PendingSummary(len(ids), ids.first() or 0, ids.last() or 0, workers)
 
 
-def _pending_tasks(state: State, look: PendingTasks) -> tuple[Held, ...]:
+def _pending_tasks(state: State, look: PendingTasks) -> Iterator[Held]:
     shelf = state.read_through(look.queue, look.group)
     if look.worker is None:
         ids = shelf.in_flight.ascending(look.first)
     else:
         ids = iter(shelf.held_by(look.worker, look.first - 1))
     inside = takewhile(lambda task_id: task_id <= look.last, ids)
-    held = (changes.held(state.store[task_id], state.now) for task_id in inside)
-    return tuple(islice((each for each in held if each.idle >= look.min_idle), look.count))
+    held = _held(state, inside)
+    return islice((each for each in held if each.idle >= look.min_idle), look.count)
 
 
-def _entries(state: State, ids: Iterable[int], count: int | None) -> tuple[Entry, ...]:
+def _entries(state: State, ids: Iterable[int], count: int | None) -> Iterator[Entry]:
     """Return the tasks with these ids as they are seen without being claimed, at most `count`."""
-    entries = (_entry(state, task_id) for task_id in islice(ids, count))
-    return tuple(entry for entry in entries if entry is not None)
+    return (changes.seen(state.store[task_id]) for task_id in islice(ids, count))
+
+
+def _held(state: State, ids: Iterable[int]) -> Iterator[Held]:
+    """Return the tasks with these ids, which are in flight, as they are seen."""
+    return (changes.held(state.store[task_id], state.now) for task_id in ids)
 
 
 def _entry(state: State, task_id: int | None) -> Entry | None:
@@ -186,15 +186,15 @@ def _entry(state: State, task_id: int | None) -> Entry | None:
 # -- Groups and workers ----------------------------------------------------------------------------
 
 
-def _of_groups(state: State, look: OnGroups) -> Answer:
+def _of_groups(state: State, look: OnGroups, room: Room) -> Answer:
     match look:
         case Details():
-            return _details(state, look)
+            return _details(state, look, room)
         case Groups():
-            return _groups(state, look)
+            return _groups(state, look, room)
         case Workers():
             shelf = state.with_group(look.queue, look.group, Text.NO_SUCH_KEY)
-            return state.now, _workers(state, shelf, look.group)
+            return state.now, room.admit(_workers(state, shelf, look.group))
         case FindGroup():
             state.with_group(look.queue, look.group, Text.XGROUP_NEEDS_QUEUE)
             return None
@@ -202,27 +202,31 @@ def _of_groups(state: State, look: OnGroups) -> Answer:
             assert_never(look)
 
 
-def _details(state: State, look: Details) -> QueueDetails:
+def _details(state: State, look: Details, room: Room) -> QueueDetails:
     shelf = state.existing(look.queue, Text.NO_SUCH_KEY)
-    held = islice(shelf.in_flight.ascending(), look.count)
+    groups = sorted(shelf.books.groups)
+    held = _held(state, islice(shelf.in_flight.ascending(), look.count))
     return QueueDetails(
-        _info(state, shelf),
-        _entries(state, shelf.live.ascending(), look.count),
-        tuple(
-            GroupDetails(group, _workers(state, shelf, group))
-            for group in sorted(shelf.books.groups)
-        ),
-        tuple(changes.held(state.store[task_id], state.now) for task_id in held),
+        _info(state, shelf, room),
+        room.admit(_entries(state, shelf.live.ascending(), look.count)),
+        tuple(_group(state, shelf, group, room) for group in groups),
+        room.admit(held, showings(len(groups))),
     )
 
 
-def _groups(state: State, look: Groups) -> tuple[QueueInfo, tuple[GroupInfo, ...]]:
+def _group(state: State, shelf: Shelf, name: str, room: Room) -> GroupDetails:
+    (group,) = room.admit([GroupDetails(name, ())])
+    return replace(group, workers=room.admit(_workers(state, shelf, name)))
+
+
+def _groups(state: State, look: Groups, room: Room) -> tuple[QueueInfo, tuple[GroupInfo, ...]]:
     shelf = state.existing(look.queue, Text.NO_SUCH_KEY)
-    groups = tuple(
-        GroupInfo(group, len(_workers(state, shelf, group))) for group in sorted(shelf.books.groups)
+    groups = (
+        GroupInfo(group, state.roster.count(shelf.name, group, shelf.holding()))
+        for group in sorted(shelf.books.groups)
     )
-    return _info(state, shelf), groups
+    return _info(state, shelf, room), room.admit(groups)
 
 
-def _workers(state: State, shelf: Shelf, group: str) -> tuple[WorkerInfo, ...]:
+def _workers(state: State, shelf: Shelf, group: str) -> Iterator[WorkerInfo]:
     return state.roster.workers(shelf.name, group, shelf.holding())

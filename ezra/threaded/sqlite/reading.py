@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import assert_never
+from functools import partial
+from typing import TypeVar, assert_never
 
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import (
@@ -24,7 +25,7 @@ from ezra.sansio.model import (
     WorkerInfo,
 )
 from ezra.sansio.queue import changes
-from ezra.sansio.queue.allowance import Room
+from ezra.sansio.queue.allowance import Room, showings
 from ezra.sansio.queue.looks import (
     Answer,
     Details,
@@ -45,6 +46,8 @@ from ezra.sansio.queue.roster import Roster
 from ezra.threaded.sqlite import statements_of_looks as statements
 from ezra.threaded.sqlite.rows import Damaged, Row, to_task, unpack
 
+RowT = TypeVar("RowT")
+
 NEEDS_ROSTER = (Details, Groups, Workers)
 """Looks that only who leads the commit can answer: the roster is in nobody else's hands."""
 
@@ -60,7 +63,7 @@ class View:
     now: int
     """The moment at which it looks, in Unix microseconds."""
     room: Room
-    """For the tasks that it answers."""
+    """For what it answers."""
     roster: Roster | None = None
     """Who has been seen in which group, for the looks that need it."""
 
@@ -68,18 +71,23 @@ class View:
         """Return the tasks that a statement finds, as they are seen without being claimed.
 
         Raises:
+            CommandError: as `all`.
+        """
+        return self.all(_entry, statement, *values)
+
+    def all(
+        self, make: Callable[[Row], RowT], statement: str, *values: object, times: int = 1
+    ) -> tuple[RowT, ...]:
+        """Return what is made of each row that a statement finds; the answer shows it `times`.
+
+        Raises:
             CommandError: there is no room for them. No more than there is room for are read.
         """
-        entries = []
         with closing(self.connection.execute(statement, values)) as cursor:
-            for row in cursor:
-                entry = _entry(row)
-                self.room.take(entry)
-                entries.append(entry)
-        return tuple(entries)
+            return self.room.admit(map(make, cursor), times)
 
     def rows(self, statement: str, *values: object) -> list[Row]:
-        """Return what a statement finds."""
+        """Return what a statement finds that finds one row at the most."""
         return self.connection.execute(statement, values).fetchall()
 
 
@@ -121,12 +129,11 @@ def _on_queues(view: View, look: OnQueues) -> Answer:
         case Exists():
             return look.answer(sum(_exists(view, address) for address in look.addresses))
         case Names():
-            rows = view.rows(statements.NAMES, look.after, _limit(look.count))
-            return tuple(QueueName(number, name, dead == 1) for number, name, dead in rows)
+            return view.all(_name, statements.NAMES, look.after, _limit(look.count))
         case Info():
             return _info(view, look.queue)
         case Infos():
-            return tuple(_books(view, row) for row in view.rows(statements.ALL_BOOKS))
+            return view.all(partial(_books, view), statements.ALL_BOOKS)
         case _:
             assert_never(look)
 
@@ -137,14 +144,24 @@ def _length(view: View, queue: str) -> tuple[int, int] | None:
     return (rows[0][0], rows[0][1]) if rows else None
 
 
+def _name(row: Row) -> QueueName:
+    number, name, dead = row
+    return QueueName(number, name, dead == 1)
+
+
 def _info(view: View, queue: str) -> QueueInfo:
-    rows = view.rows(statements.BOOKS, queue)
-    if not rows:
+    books = view.all(partial(_books, view), statements.BOOKS, queue)
+    if not books:
         raise CommandError(Text.NO_SUCH_KEY)
-    queue_id = rows[0][0]
+    queue_id = _number(view, queue)
     first = _first(view.entries(statements.FIRST_LIVE, queue_id))
     last = _first(view.entries(statements.LAST_LIVE, queue_id))
-    return replace(_books(view, rows[0]), first=first, last=last)
+    return replace(books[0], first=first, last=last)
+
+
+def _number(view: View, queue: str) -> int:
+    """Return the number of a queue that exists."""
+    return int(view.rows(statements.QUEUE, "", queue)[0][0])
 
 
 def _books(view: View, row: Row) -> QueueInfo:
@@ -203,26 +220,29 @@ def _range(view: View, look: Range) -> tuple[Entry, ...]:
 
 def _pending(view: View, look: Pending) -> PendingSummary:
     queue_id = _read_through(view, look.queue, look.group)
-    rows = view.rows(statements.HELD_BY, queue_id)
-    return PendingSummary(
-        count=sum(count for _, count, _, _ in rows),
-        first=min((first for _, _, first, _ in rows), default=0),
-        last=max((last for _, _, _, last in rows), default=0),
-        workers=tuple((worker, count) for worker, count, _, _ in rows),
-    )
+    ((count, first, last),) = view.rows(statements.HELD_IN_ALL, queue_id)
+    return PendingSummary(count, first, last, view.all(_holder, statements.HELD_BY, queue_id))
 
 
-def _held(view: View, queue_id: int, look: PendingTasks) -> tuple[Held, ...]:
-    """Return the tasks in flight that the look is for."""
+def _holder(row: Row) -> tuple[str, int]:
+    worker, count = row
+    return worker, count
+
+
+def _held(view: View, queue_id: int, look: PendingTasks, times: int = 1) -> tuple[Held, ...]:
+    """Return the tasks in flight that the look is for, of which the answer shows each `times`."""
     if look.first > min(look.last, MAX_ID):
         return ()
-    values = [queue_id, look.first, min(look.last, MAX_ID), view.now, look.min_idle]
-    if look.worker is None:
-        rows = view.rows(statements.HELD, *values, _limit(look.count))
-    else:
-        rows = view.rows(statements.HELD_BY_ONE, *values, look.worker, _limit(look.count))
-    tasks = (to_task(row, look.queue) for row in rows)
-    return tuple(changes.held(task, view.now) for task in tasks)
+    values: list[object] = [queue_id, look.first, min(look.last, MAX_ID), view.now, look.min_idle]
+    statement = statements.HELD
+    if look.worker is not None:
+        statement = statements.HELD_BY_ONE
+        values.append(look.worker)
+
+    def held(row: Row) -> Held:
+        return changes.held(to_task(row, look.queue), view.now)
+
+    return view.all(held, statement, *values, _limit(look.count), times=times)
 
 
 def _entry(row: Row) -> Entry:
@@ -262,35 +282,50 @@ def _on_groups(view: View, look: OnGroups) -> Answer:
 
 def _details(view: View, look: Details) -> QueueDetails:
     info = _info(view, look.queue)
-    queue_id = view.rows(statements.QUEUE, "", look.queue)[0][0]
+    queue_id = _number(view, look.queue)
     most = MAX_ID if look.count is None else look.count
+    entries = view.entries(statements.LIVE, queue_id, 0, MAX_ID, most)
+    groups = view.all(_group, statements.GROUPS, queue_id)
+    held = PendingTasks(look.queue, group="", count=most)
     return QueueDetails(
         info,
-        view.entries(statements.LIVE, queue_id, 0, MAX_ID, most),
-        _groups(view, look.queue, queue_id),
-        _held(view, queue_id, PendingTasks(look.queue, group="", count=most)),
+        entries,
+        tuple(
+            replace(group, workers=_workers(view, look.queue, queue_id, group.name))
+            for group in groups
+        ),
+        _held(view, queue_id, held, showings(len(groups))),
     )
+
+
+def _group(row: Row) -> GroupDetails:
+    """Return a group, as yet without its workers."""
+    return GroupDetails(row[0], ())
 
 
 def _counted_groups(view: View, queue: str) -> tuple[GroupInfo, ...]:
     """Return the queue's groups, by name, with the number of their workers."""
-    queue_id = view.rows(statements.QUEUE, "", queue)[0][0]
-    groups = _groups(view, queue, queue_id)
-    return tuple(GroupInfo(group.name, len(group.workers)) for group in groups)
+    queue_id = _number(view, queue)
 
+    def counted(row: Row) -> GroupInfo:
+        with closing(view.connection.execute(statements.HELD_BY, (queue_id,))) as holders:
+            workers = _roster(view).count(queue, row[0], (worker for worker, _ in holders))
+        return GroupInfo(row[0], workers)
 
-def _groups(view: View, queue: str, queue_id: int) -> tuple[GroupDetails, ...]:
-    """Return the queue's groups, by name, with their workers."""
-    names = view.rows(statements.GROUPS, queue_id)
-    return tuple(GroupDetails(name, _workers(view, queue, queue_id, name)) for (name,) in names)
+    return view.all(counted, statements.GROUPS, queue_id)
 
 
 def _workers(view: View, queue: str, queue_id: int, group: str) -> tuple[WorkerInfo, ...]:
     """Return the group's workers by name: those who were seen, and those who hold tasks."""
+    # Who holds tasks comes to less than what is answered of it, so what has no room here has none.
+    holders = replace(view, room=Room(view.room.size)).all(_holder, statements.HELD_BY, queue_id)
+    return view.room.admit(_roster(view).workers(queue, group, dict(holders)))
+
+
+def _roster(view: View) -> Roster:
     if view.roster is None:
         raise TypeError("only who leads the commit knows the workers")
-    holding = {worker: count for worker, count, _, _ in view.rows(statements.HELD_BY, queue_id)}
-    return view.roster.workers(queue, group, holding)
+    return view.roster
 
 
 def _with_group(view: View, queue: str, group: str, missing: str) -> int:

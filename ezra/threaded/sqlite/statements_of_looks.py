@@ -85,10 +85,16 @@ DEAD_BACKWARDS = f"{_DEAD_ENTRY} ORDER BY tasks.id DESC LIMIT ?"
 """The same from the last one down. Index: tasks_dead_ids."""
 
 HELD_BY = """
-    SELECT worker, count(*), min(id), max(id) FROM tasks
+    SELECT worker, count(*) FROM tasks
     WHERE queue_id = ? AND status = 'in_flight' GROUP BY worker ORDER BY worker
 """
-"""Who holds how many tasks of a queue, and their lowest and highest ids. Index: tasks_held."""
+"""Who holds how many tasks of a queue. Index: tasks_held."""
+
+HELD_IN_ALL = """
+    SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0) FROM tasks
+    WHERE queue_id = ? AND status = 'in_flight'
+"""
+"""How many tasks of a queue are in flight, and their lowest and highest ids. Index: tasks_held."""
 
 _HELD = f"""
     SELECT {LOADED} FROM tasks INDEXED BY tasks_held

@@ -16,7 +16,6 @@ from typing import Any, get_args
 from ezra.sansio.errors import CommandError, EzraError, Text
 from ezra.sansio.model import Claimed, Status
 from ezra.sansio.queue import changes
-from ezra.sansio.queue.allowance import Room
 from ezra.sansio.queue.looks import Look
 from ezra.sansio.queue.operations import (
     Ack,
@@ -141,7 +140,7 @@ def take_over(tx: Transaction, calls: Sequence[Call]) -> None:
             for task in _of_queue(tasks, take.queue, take.ids)
         ]
         ids = [after.id for _, after in asked if after and after.status is Status.IN_FLIGHT]
-        whole = tx.load_whole(ids, Room(tx.answer_size))
+        whole = tx.load_whole(ids, tx.room_for_answer())
         for before, after in asked:
             if after is None:
                 continue
@@ -237,15 +236,17 @@ def transact(tx: Transaction, transact: Transact) -> Result:
 @contextmanager
 def _indivisible(tx: Transaction) -> Iterator[None]:
     tx.indivisible = True
+    tx.room = tx.room_for_answer()
     try:
         yield
     finally:
         tx.indivisible = False
+        tx.room = None
 
 
 def _carry_out_steps(tx: Transaction, calls: Sequence[Call]) -> Result:
     """Carry out the steps, run by run, and return their answers; raise the first error."""
-    room = Room(tx.answer_size)
+    room = tx.room_for_answer()
     for kind, run in runs(calls):
         catch_up(tx)
         for part in [[call] for call in run] if kind in HANDING_OUT else [run]:
@@ -253,17 +254,21 @@ def _carry_out_steps(tx: Transaction, calls: Sequence[Call]) -> Result:
             for call in part:
                 if isinstance(call.outcome, EzraError):
                     raise call.outcome
-                room.take_all(call.outcome)
+                if kind not in COUNTING:
+                    room.take_all(call.outcome)
     return tuple(call.outcome for call in calls if not isinstance(call.outcome, EzraError))
 
 
 def look(tx: Transaction, look: Look) -> Outcome:
     """Answer a look from what the transaction has done so far."""
-    view = reading.View(tx.connection, tx.now, Room(tx.answer_size), tx.registry.roster)
+    view = reading.View(tx.connection, tx.now, tx.room_for_answer(), tx.registry.roster)
     return reading.answer(view, look)
 
 
-HANDING_OUT: frozenset[Kind] = frozenset({Claim, TakeOver, TakeIdle, *get_args(Look)})
+COUNTING: frozenset[Kind] = frozenset({TakeOver, *get_args(Look)})
+"""What counts all that it answers before it answers it."""
+
+HANDING_OUT: frozenset[Kind] = COUNTING | {Claim, TakeIdle}
 """What is carried out one by one in a transaction, which may stop at any of them for its size."""
 
 STEPS: dict[Kind, Step] = {

@@ -76,6 +76,8 @@ class Transaction:
         """The error that a push is answered, where there is no room for new tasks."""
         self.indivisible = False
         """Whether the call that is being carried out comes to nothing with any of its steps."""
+        self.room: Room | None = None
+        """What the answers of its steps share meanwhile."""
         self.findings: dict[int, str] = {}
         """Tasks that were read to be handed out and are not what was pushed, by id, and why."""
         self.set_aside: dict[int, Task] = {}
@@ -84,6 +86,10 @@ class Transaction:
         """Claims that parked here."""
         self.served: dict[Call, Claim] = {}
         """Claims that were parked, here or before, and are answered now."""
+
+    def room_for_answer(self) -> Room:
+        """Return what an answer may weigh that fails where it is too much."""
+        return Room(self.answer_size) if self.room is None else self.room
 
     # -- Tasks -------------------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ def contents(machine: QueueMachine) -> object:
     return (
         machine.tasks(),
         [(shelf.name, shelf.number, shelf.books) for shelf in shelves],
-        [state.roster.workers(queue, group, {}) for queue in QUEUES for group in GROUPS],
+        [tuple(state.roster.workers(queue, group, {})) for queue in QUEUES for group in GROUPS],
         remembered_keys(machine),
         state.ledger._limited.keys(),
         orders(machine),
