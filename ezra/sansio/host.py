@@ -8,7 +8,7 @@ about those commands (parsing, choosing, the shapes of replies) stays in the cor
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -109,8 +109,8 @@ class Host(ABC):
         """Return what was taken and done up to now."""
 
     @abstractmethod
-    def queues(self) -> Sequence[QueueInfo]:
-        """Return the books of all queues, by name.
+    def queues(self) -> Iterable[QueueInfo]:
+        """Return the books of all queues, by name; they are gone through once.
 
         Raises:
             EngineError: the engine cannot be read.

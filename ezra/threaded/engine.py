@@ -20,13 +20,17 @@ The promises, for any number of threads:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import QueueInfo
 from ezra.sansio.queue.looks import Answer, Info, Infos, Look
 from ezra.sansio.queue.operations import Operation, Outcome
+
+PAGE = 2_000
+"""Queues whose books are looked at together. With the longest names they take 14 MiB as an answer,
+and an answer may weigh more than 16 MiB in every server."""
 
 
 class Submission(ABC):
@@ -113,10 +117,20 @@ class Engine(ABC):
         """Return the books of all queues, by name, without their first and last tasks.
 
         Raises:
-            CommandError: there are more of them than an answer may weigh.
             EngineError: as `look`.
         """
-        return list(cast(tuple[QueueInfo, ...], self.look(Infos())))
+        return list(self.books())
+
+    def books(self) -> Iterator[QueueInfo]:
+        """Yield what `queues` returns; not all of it is in memory, or of one moment.
+
+        Raises:
+            EngineError: as `look`.
+        """
+        after = ""
+        while page := cast(tuple[QueueInfo, ...], self.look(Infos(after, PAGE))):
+            yield from page
+            after = page[-1].name
 
     @abstractmethod
     def sweep(self) -> None:

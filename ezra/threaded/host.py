@@ -8,7 +8,7 @@ import resource
 import secrets
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -87,9 +87,9 @@ class ServerHost(Host):
             pushes_refused=space is not None and space.refusing,
         )
 
-    def queues(self) -> Sequence[QueueInfo]:
+    def queues(self) -> Iterator[QueueInfo]:
         """Return the books of all queues, by name."""
-        return self._engine.queues()
+        return self._engine.books()
 
     def clients(self) -> Sequence[Session]:
         """Return who is connected."""

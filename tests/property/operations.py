@@ -326,7 +326,7 @@ def looks(tasks: Sequence[Task]) -> st.SearchStrategy[Look]:
         lambda: st.builds(Exists, st.lists(addresses, max_size=4).map(tuple)),
         lambda: st.builds(Names, st.integers(0, 3), some),
         lambda: st.builds(Info, queues),
-        lambda: st.just(Infos()),
+        lambda: st.builds(Infos, st.sampled_from(["", *QUEUES, "m"]), some),
         lambda: st.builds(Details, queues, some),
         lambda: st.builds(Range, addresses, one_id(tasks), one_id(tasks), some, st.booleans()),
         lambda: st.builds(Pending, queues, groups),

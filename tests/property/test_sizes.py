@@ -53,6 +53,7 @@ from ezra.sansio.queue.operations import (
     TakeOver,
     Transact,
 )
+from ezra.threaded import engine as engines
 from ezra.threaded.engine import Engine
 from ezra.threaded.memory_engine import MemoryEngine
 from ezra.threaded.sqlite.engine import SqliteEngine
@@ -209,6 +210,17 @@ def test_the_books_of_all_queues_are_small(engine: Engine) -> None:
     info = cast(QueueInfo, engine.look(Info("a")))
     assert info.first is not None
     assert info.first == info.last
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_books_that_are_gone_through_may_be_more(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that INFO is answered, however many queues there are."""
+    monkeypatch.setattr(engines, "PAGE", 2)
+    size = taken_by(Infos(), tmp_path / "0")
+    with a_world(kind, size - 1, tmp_path / "1") as engine:
+        assert [info.name for info in engine.queues()] == ["caf\u00e9", "q", "r"]
 
 
 def test_a_take_over_of_too_much_takes_nothing(engine: Engine, clock: FakeClock) -> None:

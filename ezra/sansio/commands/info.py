@@ -173,10 +173,19 @@ def _keyspace(moment: Moment) -> Fields:
     return {"db0": f"keys={keys},expires=0,avg_ttl=0"} if keys else {}
 
 
+_COUNTED = ("ready", "scheduled", "in_flight", "done", "dead", "damaged", "pushed", "expired")
+"""Of each queue's books, what is added up."""
+
+
 def _ezra(moment: Moment) -> Fields:
-    facts, queues = moment.facts, moment.host.queues()
-    oldest = min((q.oldest_waiting for q in queues if q.oldest_waiting is not None), default=None)
-    found = facts.recovered
+    facts, found = moment.facts, moment.facts.recovered
+    queues, oldest, tasks = 0, moment.now, dict.fromkeys(_COUNTED, 0)
+    for info in moment.host.queues():
+        queues += 1
+        if info.oldest_waiting is not None:
+            oldest = min(oldest, info.oldest_waiting)
+        for name in _COUNTED:
+            tasks[name] += getattr(info, name)
     return {
         "ezra_version": moment.identity.version,
         "engine": facts.engine,
@@ -189,16 +198,9 @@ def _ezra(moment: Moment) -> Fields:
         "max_payload_bytes": facts.max_payload,
         "buffer_bytes": moment.usage.buffers,
         "max_buffer_bytes": facts.max_buffers,
-        "queues": len(queues),
-        "tasks_ready": sum(q.ready for q in queues),
-        "tasks_scheduled": sum(q.scheduled for q in queues),
-        "tasks_in_flight": sum(q.in_flight for q in queues),
-        "tasks_done": sum(q.done for q in queues),
-        "tasks_dead": sum(q.dead for q in queues),
-        "tasks_damaged": sum(q.damaged for q in queues),
-        "tasks_pushed": sum(q.pushed for q in queues),
-        "tasks_expired": sum(q.expired for q in queues),
-        "oldest_waiting_ms": 0 if oldest is None else max(moment.now - oldest, 0) // MILLISECOND,
+        "queues": queues,
+        **{f"tasks_{name}": number for name, number in tasks.items()},
+        "oldest_waiting_ms": (moment.now - oldest) // MILLISECOND,
         "recovered_queues": found.queues if found else 0,
         "recovered_waiting": found.waiting if found else 0,
         "recovered_dead": found.dead if found else 0,

@@ -70,6 +70,11 @@ class Info:
 class Infos:
     """The books of all queues, by name: tuple of `QueueInfo`, without first and last tasks."""
 
+    after: str = ""
+    """Only of those whose names come after this one."""
+    count: int | None = None
+    """At most so many; None for all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Details:

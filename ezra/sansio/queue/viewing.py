@@ -74,7 +74,8 @@ def _of_queues(state: State, look: OnQueues, room: Room) -> Answer:
         case Info():
             return _info(state, state.existing(look.queue, Text.NO_SUCH_KEY), room)
         case Infos():
-            return room.admit(_books(state, shelf) for shelf in state.store.shelves())
+            shelves = (shelf for shelf in state.store.shelves() if shelf.name > look.after)
+            return room.admit(_books(state, shelf) for shelf in islice(shelves, look.count))
         case _:
             assert_never(look)
 

@@ -133,7 +133,8 @@ def _on_queues(view: View, look: OnQueues) -> Answer:
         case Info():
             return _info(view, look.queue)
         case Infos():
-            return view.all(partial(_books, view), statements.ALL_BOOKS)
+            values = (look.after, _limit(look.count))
+            return view.all(partial(_books, view), statements.ALL_BOOKS, *values)
         case _:
             assert_never(look)
 

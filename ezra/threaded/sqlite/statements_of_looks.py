@@ -36,8 +36,8 @@ _BOOKS = f"""
 BOOKS = f"{_BOOKS} WHERE name = ?"
 """One queue's books. Index: the UNIQUE name."""
 
-ALL_BOOKS = f"{_BOOKS} ORDER BY name"
-"""Every queue's books, by name. Index: the UNIQUE name."""
+ALL_BOOKS = f"{_BOOKS} WHERE name > ? ORDER BY name LIMIT ?"
+"""The books of queues by name, after one of them. Index: the UNIQUE name."""
 
 OLDEST_READY = """
     WITH RECURSIVE levels (priority) AS (

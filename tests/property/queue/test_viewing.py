@@ -278,6 +278,23 @@ def test_a_look_sees_what_is_due() -> None:
     assert (info.at, info.ready, info.in_flight) == (moment(10), 1, 0)
 
 
+def test_books_are_shown_a_few_queues_at_a_time() -> None:
+    """By name, after the last one shown; the names need not exist."""
+    story = Story()
+    for queue in ("c", "a", "b", "d"):
+        story.do(0, CreateQueue(queue))
+
+    def names(after: str, count: int | None = None) -> list[str]:
+        infos = cast(tuple[QueueInfo, ...], story.see(0, Infos(after, count)))
+        return [info.name for info in infos]
+
+    assert names("") == ["a", "b", "c", "d"]
+    assert names("", 2) == ["a", "b"]
+    assert names("b", 1) == ["c"]
+    assert names("bb") == ["c", "d"]
+    assert names("d", 2) == []
+
+
 def test_idle_counts_from_the_last_renewal() -> None:
     """Of the one that was renewed, since then; of the other, since its claim."""
     story = Story()
