@@ -220,6 +220,11 @@ class Text:
         "ERR the transaction is too long: one has at most {commands} commands and {size} bytes"
     )
 
+    TOO_MANY_OTHERS = (
+        "ERR the transaction has too many commands that are about no queue: at most {most}"
+    )
+    NAMED_TWICE = "ERR {name} is named twice; name each command once"
+
     # XADD
     ID_TOO_SMALL = (
         "ERR The ID specified in XADD is equal or smaller than the target stream top item"

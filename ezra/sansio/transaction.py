@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from ezra.sansio.commands.base import Command
 from ezra.sansio.commands.claims import XReadGroup
-from ezra.sansio.commands.connection import Quit, Reset
+from ezra.sansio.commands.connection import ConnectionCommand, Quit, Reset
 from ezra.sansio.commands.greeting import Auth
+from ezra.sansio.commands.server import ServerCommand
 from ezra.sansio.commands.transactions import Discard, Exec, Multi, Queued, Watch
 from ezra.sansio.connection_state import IN_TRANSACTION, Input, State
 from ezra.sansio.errors import CommandError, Text
@@ -23,6 +24,11 @@ from ezra.sansio.session import Session
 MAX_COMMANDS = 100_000
 """Commands of one transaction: they are carried out in one go, and whoever else wants to write
 waits meanwhile. This many pushes take the SQLite engine a few seconds."""
+
+MAX_OTHERS = 256
+"""Commands among them that are about the connection or the server, and no queue. What they answer
+is not weighed as an engine's answers are, and all of it is in memory at once: the longest of them,
+COMMAND's, takes some 300 KB while it is put together."""
 
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of the words that one transaction keeps: what a client can make the server hold that never
@@ -69,11 +75,12 @@ Read = Command[Any] | BadCommand
 class Transaction:
     """The commands that one connection keeps between MULTI and EXEC."""
 
-    __slots__ = ("_commands", "_session", "size")
+    __slots__ = ("_commands", "_others", "_session", "size")
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._commands: list[Command[Any]] = []
+        self._others = 0  # of them that are about no queue
         self.size = 0
         """The bytes that are kept, each word with its `WORD_COST`."""
 
@@ -146,7 +153,11 @@ class Transaction:
         if len(self._commands) >= MAX_COMMANDS or self.size + size > MAX_BYTES:
             text = Text.TOO_LONG_TRANSACTION.format(commands=MAX_COMMANDS, size=MAX_BYTES)
             return _refusal(text), Input.BAD
+        other = isinstance(command, ConnectionCommand | ServerCommand)
+        if other and self._others >= MAX_OTHERS:
+            return _refusal(Text.TOO_MANY_OTHERS.format(most=MAX_OTHERS)), Input.BAD
         if state is State.COLLECTING:
+            self._others += other
             self._commands.append(_without_waiting(command))
             self.size += size
             self._session.queued = len(self._commands)
@@ -154,6 +165,7 @@ class Transaction:
 
     def _forget(self) -> None:
         self._commands = []
+        self._others = 0
         self.size = 0
 
 

@@ -26,7 +26,7 @@ from ezra.sansio.commands import (
 )
 from ezra.sansio.connection import MAX_UNANSWERED, PAUSED, BadCommand, Connection, Event
 from ezra.sansio.connection_state import State
-from ezra.sansio.errors import CommandError
+from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import Delivery
 from ezra.sansio.session import Session
 from tests.property.commands.books import DELIVERY, FIVE
@@ -254,6 +254,18 @@ def test_so_many_commands_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     events = _ask(connection(), "MULTI", *["PING"] * 4, "EXEC")
     assert "at most 3 commands" in _error(events[4])
     assert _error(events[5]) == ABORT
+
+
+def test_so_many_that_are_about_no_queue_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their replies are weighed by nobody; those about queues, and a new transaction, go on."""
+    monkeypatch.setattr(transaction, "MAX_OTHERS", 3)
+    machine = connection()
+    lines = ("MULTI", "PING", "XLEN q", "COMMAND", "TIME", *["XLEN q"] * 3)
+    for _ in range(2):
+        assert isinstance(_ask(machine, *lines, "EXEC")[-1], Exec)
+    events = _ask(machine, *lines, "ECHO x", "XLEN q", "EXEC")
+    assert _error(events[-3]) == Text.TOO_MANY_OTHERS.format(most=3)
+    assert _error(events[-1]) == ABORT
 
 
 def test_so_many_bytes_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ both. Adding a command means adding its class to its family here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -149,18 +150,30 @@ class CommandInfo(connection.PlainCommand):
         arity=-2,
         summary="Name, arity, flags and keys of the commands named.",
         group="connection",
-        replies=("array: for each command an array of ten, or null where it is unknown",),
+        replies=(
+            "array: for each command an array of ten, or null where it is unknown",
+            Text.NAMED_TWICE,
+        ),
     )
 
     @classmethod
     def parse(cls, arguments: Sequence[bytes]) -> Self:
         """Names in any case; a subcommand is written `xgroup|create`."""
-        return cls(tuple(table_name(word) for word in arguments))
+        return cls(_names(arguments))
 
     def reply(self, result: None, protocol: int) -> Value:
         """One array a command, in the order asked for."""
         names = self.names or _CATALOGUE.top
         return tuple(_CATALOGUE.info(name) if name in _CATALOGUE else None for name in names)
+
+
+def _names(arguments: Sequence[bytes]) -> tuple[str, ...]:
+    """Return the names of commands, no known one twice: what is told of one can be 17 KB."""
+    names = tuple([table_name(word) for word in arguments])
+    for name, times in Counter(names).items():
+        if times > 1 and name in _CATALOGUE:
+            raise CommandError(Text.NAMED_TWICE.format(name=_CATALOGUE.spec(name).wire_name))
+    return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +188,16 @@ class CommandDocs(connection.PlainCommand):
         arity=-2,
         summary="The help of the commands named.",
         group="connection",
-        replies=("map (RESP3) or flat array (RESP2): name -> summary, since, group, subcommands",),
+        replies=(
+            "map (RESP3) or flat array (RESP2): name -> summary, since, group, subcommands",
+            Text.NAMED_TWICE,
+        ),
     )
 
     @classmethod
     def parse(cls, arguments: Sequence[bytes]) -> Self:
         """Names in any case; a subcommand is written `xgroup|create`."""
-        return cls(tuple(table_name(word) for word in arguments))
+        return cls(_names(arguments))
 
     def reply(self, result: None, protocol: int) -> Value:
         """One map a command; what is unknown is left out."""

@@ -30,7 +30,7 @@ class Multi(FixedCommand):
         arity=1,
         summary="Begin a transaction: what follows is queued until EXEC.",
         group="transactions",
-        replies=("OK", Text.NESTED_MULTI, Text.TOO_LONG_TRANSACTION),
+        replies=("OK", Text.NESTED_MULTI, Text.TOO_LONG_TRANSACTION, Text.TOO_MANY_OTHERS),
         flags=("fast",),
     )
 

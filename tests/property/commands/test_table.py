@@ -18,6 +18,7 @@ from ezra.sansio.commands import (
     parse,
 )
 from ezra.sansio.commands.base import CATEGORIES
+from ezra.sansio.errors import CommandError
 from ezra.sansio.resp.encoder import encode
 from ezra.sansio.resp.values import Map, Set, SimpleString, Value
 from tests.property.wire import reply_to, session, split
@@ -90,6 +91,10 @@ def test_command_docs() -> None:
     create = TABLE["XGROUP CREATE"].SPEC
     inner = Map(((b"summary", create.summary.encode()), (b"since", b"0.1.0"), (b"group", b"queue")))
     assert parse(split("COMMAND DOCS xgroup")) == CommandDocs(("XGROUP",))
+    for line in ("COMMAND DOCS ping xgroup XGROUP", "COMMAND INFO xgroup|create XGROUP|CREATE"):
+        with pytest.raises(CommandError, match=r"^ERR xgroup(\|create)? is named twice"):
+            parse(split(line))
+    assert _shown("COMMAND INFO nosuch nosuch") == (None, None)
     found = _shown("COMMAND DOCS xgroup nosuch")
     assert isinstance(found, Map)
     [(name, outer)] = found.pairs
