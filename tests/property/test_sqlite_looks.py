@@ -47,6 +47,7 @@ from ezra.sansio.queue.operations import (
 from ezra.sansio.queue.roster import Roster
 from ezra.threaded.sqlite import idle, reading, statements
 from ezra.threaded.sqlite.engine import SqliteEngine
+from ezra.threaded.sqlite.view import View
 from tests.property.fake_clock import START, FakeClock
 from tests.property.sqlite_worlds import by_hand, claimed, engine_in, one, push, take
 
@@ -106,7 +107,7 @@ def test_a_look_costs_the_same_however_many_tasks_there_are(tmp_path: Path, look
         steps: list[int] = []
         with by_hand(tmp_path) as connection:
             connection.set_progress_handler(lambda: steps.append(1), 1)
-            reading.answer(reading.View(connection, START, Room(MAX_ID), Roster(Journal())), look)
+            reading.answer(View(connection, START, Room(MAX_ID), Roster(Journal())), look)
             connection.set_progress_handler(None, 0)
         return len(steps)
 
@@ -177,7 +178,7 @@ def test_a_look_that_only_the_leader_can_answer_says_so(tmp_path: Path) -> None:
     with engine_in(tmp_path) as engine:
         settle_some(engine, tmp_path)
     with by_hand(tmp_path) as connection, pytest.raises(TypeError):
-        reading.answer(reading.View(connection, START, Room(MAX_ID)), Workers("q", "g"))
+        reading.answer(View(connection, START, Room(MAX_ID)), Workers("q", "g"))
 
 
 def test_a_look_sees_what_is_due(tmp_path: Path) -> None:

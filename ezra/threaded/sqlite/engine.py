@@ -45,6 +45,7 @@ from ezra.threaded.sqlite.schema import UPGRADES
 from ezra.threaded.sqlite.space import FreeSpace
 from ezra.threaded.sqlite.sweep import restart
 from ezra.threaded.sqlite.transaction import Transaction
+from ezra.threaded.sqlite.view import View
 from ezra.threaded.sqlite.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ class SqliteEngine(Engine):
         self._catch_up()
         try:
             with self._readers.snapshot() as connection:
-                view = reading.View(connection, self._clock.now(), Room(self._answer_size))
+                view = View(connection, self._clock.now(), Room(self._answer_size))
                 return reading.answer(view, look)
         except sqlite3.Error as error:
             fault = faults.of_reading(error)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TypeVar, assert_never
+from typing import assert_never
 
 from ezra.sansio.errors import CommandError, Text
 from ezra.sansio.model import (
@@ -44,51 +43,14 @@ from ezra.sansio.queue.looks import (
 )
 from ezra.sansio.queue.roster import Roster
 from ezra.threaded.sqlite import statements_of_looks as statements
-from ezra.threaded.sqlite.rows import Damaged, Row, to_task, unpack
-
-RowT = TypeVar("RowT")
+from ezra.threaded.sqlite.rows import Row, to_task
+from ezra.threaded.sqlite.view import View
 
 NEEDS_ROSTER = (Details, Groups, Workers)
 """Looks that only who leads the commit can answer: the roster is in nobody else's hands."""
 
 ALL = -1
 """What LIMIT takes for no limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a look sees."""
-
-    connection: sqlite3.Connection
-    now: int
-    """The moment at which it looks, in Unix microseconds."""
-    room: Room
-    """For what it answers."""
-    roster: Roster | None = None
-    """Who has been seen in which group, for the looks that need it."""
-
-    def entries(self, statement: str, *values: object) -> tuple[Entry, ...]:
-        """Return the tasks that a statement finds, as they are seen without being claimed.
-
-        Raises:
-            CommandError: as `all`.
-        """
-        return self.all(_entry, statement, *values)
-
-    def all(
-        self, make: Callable[[Row], RowT], statement: str, *values: object, times: int = 1
-    ) -> tuple[RowT, ...]:
-        """Return what is made of each row that a statement finds; the answer shows it `times`.
-
-        Raises:
-            CommandError: there is no room for them. No more than there is room for are read.
-        """
-        with closing(self.connection.execute(statement, values)) as cursor:
-            return self.room.admit(map(make, cursor), times)
-
-    def rows(self, statement: str, *values: object) -> list[Row]:
-        """Return what a statement finds that finds one row at the most."""
-        return self.connection.execute(statement, values).fetchall()
 
 
 OnQueues = Length | Exists | Names | Info | Infos
@@ -244,14 +206,6 @@ def _held(view: View, queue_id: int, look: PendingTasks, times: int = 1) -> tupl
         return changes.held(to_task(row, look.queue), view.now)
 
     return view.all(held, statement, *values, _limit(look.count), times=times)
-
-
-def _entry(row: Row) -> Entry:
-    """Return a task as it is seen; one that is not what was pushed shows what is wrong instead."""
-    try:
-        return Entry(row[0], *unpack(*row))
-    except Damaged as error:
-        return changes.seen_damaged(row[0], str(error))
 
 
 def _limit(count: int | None) -> int:

@@ -38,6 +38,7 @@ from ezra.threaded.sqlite.claims import claim
 from ezra.threaded.sqlite.pushes import push
 from ezra.threaded.sqlite.sweep import catch_up
 from ezra.threaded.sqlite.transaction import Transaction
+from ezra.threaded.sqlite.view import View
 
 Tasks = dict[int, Task]
 Step = Callable[[Transaction, Sequence[Call]], None]
@@ -261,7 +262,7 @@ def _carry_out_steps(tx: Transaction, calls: Sequence[Call]) -> Result:
 
 def look(tx: Transaction, look: Look) -> Outcome:
     """Answer a look from what the transaction has done so far."""
-    view = reading.View(tx.connection, tx.now, tx.room_for_answer(), tx.registry.roster)
+    view = View(tx.connection, tx.now, tx.room_for_answer(), tx.registry.roster)
     return reading.answer(view, look)
 
 
