@@ -146,9 +146,9 @@ def _target(word: str | None, directory: Path) -> Path:
 def _inspect(database: Path) -> None:
     """See that nothing would be left out. Raises StartError where something is damaged."""
     try:
-        inspection.inspect_wal_header(database, inspection.read_header(database))
-        with probe.reading(database) as connection:
-            findings = inspection.inspect_tail(connection, database, fsynced=True)
+        promised = inspection.inspect_wal_header(database, inspection.read_header(database))
+        with probe.left_as_found(database), probe.reading(database) as connection:
+            findings = inspection.inspect_tail(connection, database, promised, fsynced=True)
     except (inspection.Damage, OSError, sqlite3.Error) as error:
         raise StartError(f"{error}; see `ezra check`") from error
     if findings.tail is Tail.TORN:

@@ -169,7 +169,7 @@ def test_an_error_as_it_closes_is_no_orderly_end(tmp_path: Path) -> None:
     task = push(engine)
     before = (tmp_path / "ezra.db").read_bytes()
     error = error_of(sqlite3.SQLITE_IOERR_FSYNC)
-    make_faulty(engine).fails = lambda text: error if text == statements.CHECKPOINT else None
+    make_faulty(engine).fails = lambda text: error if text == statements.BRING_ALL_IN else None
     with pytest.raises(OutcomeUnknown, match="at the very end"):
         engine.close()
     assert wal_of(tmp_path).stat().st_size > 0

@@ -225,7 +225,8 @@ def test_an_index_that_somebody_uses_stays(tmp_path: Path) -> None:
 
 
 def tear(directory: Path) -> None:
-    """Leave the last page of the last transaction out, as a power loss may."""
+    """Leave the last page of the last transaction out, as a power loss may, and the index, too."""
+    companion(directory / DATABASE_FILE, "-shm").unlink(missing_ok=True)
     with log_of(directory).open("r+b") as file:
         file.seek(0, 2)
         file.seek(file.tell() - 4096)

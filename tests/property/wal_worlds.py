@@ -135,7 +135,7 @@ class Crashed:
         """
         self.put(log)
         with reading(self.path) as connection:
-            findings = inspect_tail(connection, self.path, fsynced=fsynced)
+            findings = inspect_tail(connection, self.path, 0, fsynced=fsynced)
             return findings, connection.execute("SELECT count(*) FROM commits").fetchone()[0]
 
 

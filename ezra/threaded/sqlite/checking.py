@@ -8,7 +8,8 @@ written, and whatever is found, the rest is looked at, too.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,10 +56,12 @@ def check(path: Path, *, live: bool = False, checksums: bool = True) -> Iterator
     try:
         header = inspection.read_header(path)
         yield Line(f"{path}: EZRA's, format {header.version} of {len(UPGRADES)}")
-        yield from _check_wal_header(path, header, live=live)
-        with probe.reading(path, busy_timeout=BUSY_TIMEOUT) as connection:
+        around = nullcontext() if live else probe.left_as_found(path)
+        promised = yield from _check_wal_header(path, header, live=live)
+        with around, probe.reading(path, busy_timeout=BUSY_TIMEOUT) as connection:
             connection.execute("BEGIN")
-            yield from _check_wal(connection, path, live=live)
+            if promised is not None:
+                yield from _check_wal(connection, path, promised)
             yield from _check_content(connection, path)
             if checksums:
                 yield from _check_promise(connection, NOTHING_LOST)
@@ -68,24 +71,26 @@ def check(path: Path, *, live: bool = False, checksums: bool = True) -> Iterator
         yield Line(f"{path}: {error}", sound=False)
 
 
-def _check_wal_header(path: Path, header: inspection.Header, *, live: bool) -> Iterator[Line]:
+def _check_wal_header(
+    path: Path, header: inspection.Header, *, live: bool
+) -> Generator[Line, None, int | None]:
+    """Return what the log must have by its index; None where it is not to be looked at."""
     if live:
         yield Line(
             "log: in use by a running server, not scanned; what it has committed is looked at"
         )
-        return
+        return None
     try:
-        inspection.inspect_wal_header(path, header)
+        return inspection.inspect_wal_header(path, header)
     except (inspection.Damage, StartError) as error:
         yield Line(f"log: {error}", sound=False)
+        return None
 
 
-def _check_wal(connection: sqlite3.Connection, path: Path, *, live: bool) -> Iterator[Line]:
+def _check_wal(connection: sqlite3.Connection, path: Path, promised: int) -> Iterator[Line]:
     """Hold the log against what SQLite reads of it."""
-    if live:
-        return
     try:
-        findings = inspection.inspect_tail(connection, path, fsynced=True)
+        findings = inspection.inspect_tail(connection, path, promised, fsynced=True)
     except inspection.Damage as damage:
         yield Line(f"log: {damage}", sound=False)
         return

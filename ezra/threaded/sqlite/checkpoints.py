@@ -8,7 +8,8 @@ that makes it long enough belongs to the log as it is now exactly if its salt is
 
 A checkpoint leaves the log's file as long as it is: SQLite begins anew at its front, in space that
 the disk has given already. What cannot be brought in yet, because somebody else reads what was
-before it, stays, and the log grows; so a person is told when it is far too long.
+before it, stays, and the log grows; so a person is told when it is far too long. Only `make_empty`
+cuts the file off.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from ezra.sansio.errors import StorageFull
 from ezra.threaded import failpoints
 from ezra.threaded.sqlite import faults, statements
+from ezra.threaded.sqlite.index import sync_index
 from ezra.threaded.sqlite.pool import BUSY_TIMEOUT
 
 log = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class Checkpoints:
     def __init__(self, database: Path) -> None:
         self.pages, self.every, self.again = PAGES, EVERY, AGAIN
         """As the constants of these names; a test may have checkpoints oftener."""
+        self._database = database
         self._path = database.with_name(database.name + "-wal")
         self._file: int | None = None
         self._salt = b""
@@ -86,7 +89,7 @@ class Checkpoints:
             _, frames, brought_in = connection.execute(statements.BRING_IN).fetchone()
             self._due_at = max(self.pages, frames) + self.again
             self._watch_length(connection, complete=frames == brought_in)
-        except (sqlite3.Error, MemoryError) as error:
+        except (sqlite3.Error, OSError, MemoryError) as error:
             raise faults.at_commit(error) from error
 
     def run_if_due(self, connection: sqlite3.Connection, *, at_once: bool) -> None:
@@ -131,7 +134,7 @@ class Checkpoints:
         if complete:
             # Not even for a moment is anybody waited for who still reads from it.
             connection.execute("PRAGMA busy_timeout = 0").fetchall()
-            connection.execute(statements.CHECKPOINT).fetchall()
+            make_empty(connection, self._database)
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}").fetchall()
             self._warned = self._warned and self.size() > TOO_LONG
         elif not self._warned:
@@ -141,3 +144,25 @@ class Checkpoints:
                 "database, end it",
                 self._path, size,
             )  # fmt: skip
+
+
+def make_empty(connection: sqlite3.Connection, database: Path) -> bool:
+    """Bring the whole log into the database, and cut it off; say whether that was done.
+
+    In two steps, with the index fsynced between them: a power loss must not leave an empty log
+    beside an index that tells of frames in it, for a start takes those for lost.
+
+    Args:
+        connection: one that writes.
+        database: what it writes to.
+
+    Raises:
+        sqlite3.Error: it could not be brought in.
+        OSError: the index could not be fsynced.
+    """
+    busy, frames, brought_in = connection.execute(statements.BRING_ALL_IN).fetchone()
+    if busy or brought_in < frames:
+        return False
+    sync_index(database.with_name(database.name + "-shm"))
+    busy = connection.execute(statements.CHECKPOINT).fetchone()[0]
+    return not busy

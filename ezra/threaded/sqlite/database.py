@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ezra.sansio.errors import StartError
 from ezra.threaded.sqlite import faults, statements
+from ezra.threaded.sqlite.checkpoints import make_empty
 from ezra.threaded.sqlite.inspection import (
     Damage,
     count_lost,
@@ -26,7 +27,7 @@ from ezra.threaded.sqlite.inspection import (
 from ezra.threaded.sqlite.keeping import keep_copy, sync_directory
 from ezra.threaded.sqlite.lock import OWNER_ONLY
 from ezra.threaded.sqlite.pool import BUSY_TIMEOUT, Synchronous, let_go, open_writer
-from ezra.threaded.sqlite.probe import COMPANIONS, companion, reading
+from ezra.threaded.sqlite.probe import COMPANIONS, companion, left_as_found, reading
 from ezra.threaded.sqlite.schema import UPGRADES, check_library, upgrade
 from ezra.threaded.sqlite.tail import Tail
 
@@ -64,7 +65,7 @@ def open_database(path: Path, synchronous: Synchronous) -> tuple[sqlite3.Connect
             came_from = 0
         torn = _inspect(path, synchronous)
         connection = open_writer(path, synchronous)
-        return connection, min(came_from, _begin(connection, torn=torn))
+        return connection, min(came_from, _begin(connection, path, torn=torn))
     except (OSError, sqlite3.Error) as error:
         raise StartError(faults.cannot_start(path, error)) from error
 
@@ -75,10 +76,11 @@ def _inspect(path: Path, synchronous: Synchronous) -> bool:
     Raises:
         StartError: it cannot be used. What is damaged was copied aside, if there was room.
     """
+    fsynced = synchronous == "full"
     try:
-        inspect_wal_header(path, read_header(path))
-        with reading(path, busy_timeout=BUSY_TIMEOUT) as connection:
-            findings = inspect_tail(connection, path, fsynced=synchronous == "full")
+        promised = inspect_wal_header(path, read_header(path), fsynced=fsynced)
+        with left_as_found(path), reading(path, busy_timeout=BUSY_TIMEOUT) as connection:
+            findings = inspect_tail(connection, path, promised, fsynced=fsynced)
             inspect_pages(connection, path)
     except Damage as damage:
         kept = keep_copy(damage.path, "damaged")
@@ -96,38 +98,39 @@ def _inspect(path: Path, synchronous: Synchronous) -> bool:
     return True
 
 
-def _begin(connection: sqlite3.Connection, *, torn: bool) -> int:
+def _begin(connection: sqlite3.Connection, path: Path, *, torn: bool) -> int:
     """Begin with an empty log and the present schema; return the version that was there.
 
     What a torn transaction has left in the log must be gone before a new one is written: behind
     that, it would look like damage.
     """
     try:
-        empty_wal(connection, must=torn)
+        empty_wal(connection, path, must=torn)
         return upgrade(connection)
     except BaseException as error:
         let_go(connection, error)
         raise
 
 
-def empty_wal(connection: sqlite3.Connection, *, must: bool = False) -> None:
+def empty_wal(connection: sqlite3.Connection, path: Path, *, must: bool = False) -> None:
     """Bring the whole log into the database, if the disk has room for it; it is safe where it is.
 
     Args:
         connection: one that writes.
+        path: the database.
         must: not even a full disk, or another program that reads, is a reason to leave it.
 
     Raises:
-        sqlite3.Error: it could not be brought in.
+        sqlite3.Error, OSError: it could not be brought in.
         StartError: another program holds it up.
     """
     try:
-        busy = connection.execute(statements.CHECKPOINT).fetchone()[0]
+        done = make_empty(connection, path)
     except sqlite3.OperationalError as error:
         if must or not faults.is_full(error):
             raise
     else:
-        if must and busy:
+        if must and not done:
             raise StartError("another program reads the database: end it and start again")
 
 

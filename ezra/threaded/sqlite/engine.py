@@ -36,7 +36,7 @@ from ezra.threaded import failpoints
 from ezra.threaded.clock import Clock
 from ezra.threaded.engine import Engine, Submission
 from ezra.threaded.sqlite import faults, reading, statements
-from ezra.threaded.sqlite.checkpoints import Checkpoints
+from ezra.threaded.sqlite.checkpoints import Checkpoints, make_empty
 from ezra.threaded.sqlite.commit import Committer
 from ezra.threaded.sqlite.database import DATABASE_FILE, empty_wal, open_database
 from ezra.threaded.sqlite.lock import DirectoryLock
@@ -90,13 +90,14 @@ class SqliteEngine(Engine):
         self._clock = clock
         self._scheduler = scheduler
         self._answer_size = defaults.answer_size
-        self._checkpoints = Checkpoints(data_dir / DATABASE_FILE)
+        self._path = data_dir / DATABASE_FILE
+        self._checkpoints = Checkpoints(self._path)
         self.space = FreeSpace(data_dir, min_free_bytes, self._checkpoints.size)
         """How much the disk has left, and whether that is enough."""
         _make_directory(data_dir)
         self._lock = DirectoryLock(data_dir)
         try:
-            self._open(data_dir / DATABASE_FILE, defaults, synchronous, readers)
+            self._open(self._path, defaults, synchronous, readers)
         except BaseException:
             self._checkpoints.close()
             self._lock.release()
@@ -189,8 +190,8 @@ class SqliteEngine(Engine):
             failpoints.passing("before_checkpoint")
             # Whoever reads in some other tool is not waited for: the next start brings in the rest.
             connection.execute("PRAGMA busy_timeout = 0").fetchall()
-            connection.execute(statements.CHECKPOINT).fetchall()
-        except sqlite3.Error as error:
+            make_empty(connection, self._path)
+        except (sqlite3.Error, OSError) as error:
             if not faults.is_full(error):
                 abandon(connection)
                 raise OutcomeUnknown(Text.CLOSING_FAILED) from error
@@ -228,7 +229,7 @@ class SqliteEngine(Engine):
 
         self._writer.transact(work)
         self._writer.write([], swept=True)
-        empty_wal(self._writer.connection)
+        empty_wal(self._writer.connection, self._path)
         queues, waiting, dead = self._writer.connection.execute(statements.TOTALS).fetchone()
         self.recovered = Recovered(
             queues, waiting, dead, put_back=back[Status.AVAILABLE], died=back[Status.DEAD]

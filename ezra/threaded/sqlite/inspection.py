@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ezra.sansio.errors import StartError
 from ezra.threaded.sqlite import faults, probe, tail
+from ezra.threaded.sqlite.index import Index, read_index
 from ezra.threaded.sqlite.probe import companion, size_of
 from ezra.threaded.sqlite.schema import check_identity
 from ezra.threaded.sqlite.tail import Findings, Tail
@@ -72,18 +73,29 @@ def read_header(path: Path) -> Header:
     return found
 
 
-def inspect_wal_header(path: Path, header: Header) -> None:
+def inspect_wal_header(path: Path, header: Header, *, fsynced: bool = True) -> int:
     """See that SQLite will read the log that is there, and that it belongs to the database.
+
+    Before SQLite opens it: that makes the index anew, which may prove that the log was longer.
+
+    Args:
+        path: the database.
+        header: the database's.
+        fsynced: as for `inspect_tail`.
+
+    Returns:
+        The last frame that the log must have, by its index; 0 where that proves nothing.
 
     Raises:
         StartError: the log, or the database that it belonged to, is not there any more.
-        Damage: the log's header is not what was written.
+        Damage: the log's header is not what was written, or its end is not there any more.
     """
     log = companion(path, "-wal")
+    index = read_index(companion(path, "-shm"))
     if not log.exists():
-        _check_not_lost(path, log)
+        _check_not_lost(path, log, index)
     if size_of(log) <= HEADER_SIZE:
-        return  # no frame: nothing was committed since it was begun
+        return _promised_beyond_header(log, index, fsynced=fsynced)
     if not header.in_wal_mode:
         raise StartError(
             f"{log} belongs to another database: {path} has never had one. "
@@ -96,27 +108,34 @@ def inspect_wal_header(path: Path, header: Header) -> None:
         raise Damage(log, "is damaged in its header: SQLite would ignore all that is in it")
     if wal.page_size != header.page_size:
         raise Damage(log, f"has pages of {wal.page_size} bytes, the database of {header.page_size}")
+    if index is None or index.salts != wal.salts:
+        return 0
+    if fsynced and wal.whole_frames < index.frames:
+        raise _cut_off(log, index.frames, wal.whole_frames)
+    return index.frames
 
 
-def inspect_tail(connection: sqlite3.Connection, path: Path, *, fsynced: bool) -> Findings:
+def inspect_tail(
+    connection: sqlite3.Connection, path: Path, promised: int, *, fsynced: bool
+) -> Findings:
     """Hold how far SQLite reads the log against what is in it.
 
     Args:
         connection: reads only.
         path: the database.
+        promised: what `inspect_wal_header` has returned.
         fsynced: whether each commit was fsynced before the next. Otherwise a power loss may have
             torn any of them, and nothing is damage for certain.
 
     Raises:
-        Damage: there are commits behind a damaged frame.
+        Damage: there are commits behind a damaged frame, or the last of them are not there.
     """
     log = companion(path, "-wal")
-    if size_of(log) <= HEADER_SIZE:
-        return Findings(Tail.CLEAN)
-    committed = probe.frames_read(connection, path)
-    with log.open("rb", buffering=0) as file:
-        wal = open_wal(file)
-        findings = Findings(Tail.CLEAN) if wal is None else tail.examine(wal, committed)
+    committed, findings = _examine(connection, path)
+    if findings.tail is not Tail.DAMAGED and committed < promised:
+        if fsynced:
+            raise _cut_off(log, promised, committed)
+        return Findings(Tail.TORN, committed + 1, promised - committed)
     if findings.tail is not Tail.DAMAGED:
         return findings
     if not fsynced:
@@ -131,6 +150,8 @@ def inspect_tail(connection: sqlite3.Connection, path: Path, *, fsynced: bool) -
 
 def count_lost(findings: Findings) -> str:
     """Return in words what SQLite leaves out."""
+    if not findings.commits:
+        return f"{findings.frames} frames"
     return f"{findings.frames} frames with the ends of {findings.commits} transactions"
 
 
@@ -166,11 +187,48 @@ def way_on(damage: Damage, directory: Path) -> str:
     )
 
 
-def _check_not_lost(path: Path, log: Path) -> None:
-    missing = probe.frames_unwritten(path)
-    if missing:
+def _examine(connection: sqlite3.Connection, path: Path) -> tuple[int, Findings]:
+    """Return how many frames SQLite reads, and what is behind them."""
+    log = companion(path, "-wal")
+    size = size_of(log)
+    if size < HEADER_SIZE:
+        return 0, Findings(Tail.TORN if size else Tail.CLEAN, bad=1 if size else 0)
+    committed = probe.frames_read(connection, path)
+    with log.open("rb", buffering=0) as file:
+        wal = open_wal(file)
+        return committed, Findings(Tail.CLEAN) if wal is None else tail.examine(wal, committed)
+
+
+def _promised_beyond_header(log: Path, index: Index | None, *, fsynced: bool) -> int:
+    """As `inspect_wal_header`, for a log that is there and has no frame.
+
+    What was in it may be in the database, and it was cut off then: see `checkpoints.make_empty`.
+    """
+    if index is None or not index.unwritten or not log.exists():
+        return 0
+    with log.open("rb") as file:
+        wal = open_wal(file)
+    if wal is not None and wal.salts != index.salts:
+        return 0
+    if fsynced:
+        raise _cut_off(log, index.frames, 0)
+    return index.frames
+
+
+def _cut_off(log: Path, promised: int, left: int) -> Damage:
+    return Damage(
+        log,
+        f"has lost its end: by its index {promised} frames of it were committed, and {left} can be "
+        "read: SQLite would drop the others without a word",
+        Findings(Tail.DAMAGED, left + 1, promised - left),
+    )
+
+
+def _check_not_lost(path: Path, log: Path, index: Index | None) -> None:
+    if index is not None and index.unwritten:
         raise StartError(
-            f"{log} is missing: {missing} frames of it were not in {path} yet. Bring it back; or "
+            f"{log} is missing: {index.unwritten} frames of it were not in {path} yet. Bring it "
+            "back; or "
             f"remove {companion(path, '-shm')} to go on without what was in it"
         )
 

@@ -6,7 +6,8 @@ on the other hand, ignores CHECK constraints. So there are two here: one that ma
 to read only, and a guard that may not and is closed last.
 
 SQLite still makes an index of the log (`-shm`) beside the file, and where there is no log an empty
-one; what was not there before is removed again.
+one; what was not there before is removed again. Where a crash has left an index it makes it anew.
+The old one may prove that the log has lost its end, so `left_as_found` puts that back.
 """
 
 from __future__ import annotations
@@ -14,23 +15,19 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
+
+from ezra.threaded.sqlite.index import read_index
+from ezra.threaded.sqlite.keeping import sync_file
 
 _CACHE = -16_384
 """KiB, as SQLite wants them: negative."""
 
 _SHARED_FIRST, _SHARED_SIZE = 0x4000_0002, 510
 """The bytes of a database on which SQLite's locks are, https://sqlite.org/src/file/src/os.h."""
-
-_INDEX_AT_MOST_FRAME = 16
-_INDEX_COPY = 48
-"""The index begins with two copies of a header of so many bytes."""
-_INDEX_AT_BACKFILL = 96
-
 
 COMPANIONS = ("-wal", "-shm", "-journal")
 """What the names of the files end in that SQLite keeps beside a database."""
@@ -87,13 +84,8 @@ def frames_read(connection: sqlite3.Connection, path: Path) -> int:
     has come.
     """
     connection.execute("PRAGMA user_version").fetchall()  # so that it reads the log
-    return _index(companion(path, "-shm"))[0]
-
-
-def frames_unwritten(path: Path) -> int:
-    """Return how many frames, by the index that a crash has left, are in the log alone."""
-    most, backfilled = _index(companion(path, "-shm"))
-    return max(0, most - backfilled)
+    index = read_index(companion(path, "-shm"))
+    return 0 if index is None else index.frames
 
 
 def size_of(path: Path) -> int:
@@ -104,36 +96,60 @@ def size_of(path: Path) -> int:
         return 0
 
 
+@contextmanager
+def left_as_found(path: Path) -> Iterator[None]:
+    """Have the log's index be afterwards what it was, unless another program uses it.
+
+    And the log on disk what it is in memory: the end of it may come from a process that was killed
+    before its fsync, and no index must tell of frames that a power loss can still take away.
+
+    Args:
+        path: the database. No engine of any process has it open, and none opens it meanwhile.
+
+    Raises:
+        OSError: the log cannot be fsynced.
+    """
+    log, index = companion(path, "-wal"), companion(path, "-shm")
+    if size_of(log):
+        sync_file(log)
+    before = _stamp(log)
+    found: bytes | None = None
+    with suppress(OSError), _unused(path):
+        found = index.read_bytes()
+    try:
+        yield
+    finally:
+        with suppress(OSError), _unused(path):
+            if found is not None and index.exists() and _stamp(log) == before:
+                index.write_bytes(found)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
 def _remove(path: Path, made: Sequence[Path]) -> None:
-    """Remove what SQLite has made, unless another program has opened the database meanwhile.
+    """Remove what SQLite has made, unless another program has opened the database meanwhile."""
+    with suppress(OSError), _unused(path):
+        for each in made:
+            if each.name.endswith("-shm") or size_of(each) == 0:
+                each.unlink(missing_ok=True)
+
+
+@contextmanager
+def _unused(path: Path) -> Iterator[None]:
+    """Keep other programs from opening a database. Raises OSError if one has it open.
 
     Under the lock that SQLite takes for the same: who has the database open in WAL mode holds a
     part of it. Closing the file drops this process' locks on it; it has none that matter.
     """
-    with suppress(OSError):
-        handle = os.open(path, os.O_RDWR)
-        try:
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
-            for each in made:
-                if each.name.endswith("-shm") or size_of(each) == 0:
-                    each.unlink(missing_ok=True)
-        finally:
-            os.close(handle)
-
-
-def _index(path: Path) -> tuple[int, int]:
-    """Return from an index the last committed frame, and up to where the database has them."""
+    handle = os.open(path, os.O_RDWR)
     try:
-        with path.open("rb") as file:
-            content = file.read(_INDEX_AT_BACKFILL + 4)
-    except FileNotFoundError:
-        return 0, 0
-    if len(content) < _INDEX_AT_BACKFILL + 4:
-        return 0, 0
-    if content[:_INDEX_COPY] != content[_INDEX_COPY : 2 * _INDEX_COPY]:
-        return 0, 0
-    return _native(content, _INDEX_AT_MOST_FRAME), _native(content, _INDEX_AT_BACKFILL)
-
-
-def _native(content: bytes, at: int) -> int:
-    return int.from_bytes(content[at : at + 4], sys.byteorder)
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
+        yield
+    finally:
+        os.close(handle)

@@ -61,9 +61,9 @@ def _recover(path: Path) -> Iterator[Line]:
 def _damage_of(path: Path) -> inspection.Damage | None:
     """Return what a start would refuse. Raises StartError for what this cannot help with."""
     try:
-        inspection.inspect_wal_header(path, inspection.read_header(path))
-        with probe.reading(path) as connection:
-            inspection.inspect_tail(connection, path, fsynced=True)
+        promised = inspection.inspect_wal_header(path, inspection.read_header(path))
+        with probe.left_as_found(path), probe.reading(path) as connection:
+            inspection.inspect_tail(connection, path, promised, fsynced=True)
             inspection.inspect_pages(connection, path)
     except inspection.Damage as damage:
         return damage

@@ -16,7 +16,20 @@ frames belong to a next transaction is read from what a torn write cannot fake:
 - of the two salts, a torn write leaves both or none.
 
 Everything else that looks like the end of a transaction behind a broken frame is taken for a torn
-tail: not refused, but said, and a copy of it is kept. Nothing disappears without a word.
+tail: not refused, but said, and a copy of it is kept. So is the beginning of a transaction that has
+no end: frames whose links go on from the last commit, a frame that is cut off, and zeros. Frames of
+older runs, or of a transaction that was rolled back, are none: their salts are others, or they do
+not link to the last commit. Nothing disappears without a word.
+
+A log that was cut off between two transactions looks whole. Only its index (`-shm`) tells then, if
+the crash has left one. With `FULL` SQLite writes a commit into the index after the log was fsynced.
+So an index with the salts of the log and more frames than SQLite reads proves a loss, however old
+the moment is of which a power loss has left it: the frames of a run only become more, and a new run
+has its new salts fsynced before its first frame. Nor does it help that the database may have those
+frames: of the others SQLite would read pages that are older. Of an empty log it reads nothing; what
+was in it is lost exactly if the index says that the database does not have it. Two more things make
+these sound: `checkpoints.make_empty` fsyncs the index before a log is emptied, and
+`probe.left_as_found` fsyncs the log before an index is made of it.
 """
 
 from __future__ import annotations
@@ -25,6 +38,9 @@ import enum
 from dataclasses import dataclass
 
 from ezra.threaded.sqlite.wal import Frame, Sums, Wal
+
+_NEVER_WRITTEN = bytes(8)
+"""The salts in a part of the file that is there and was never written."""
 
 
 class Tail(enum.Enum):
@@ -67,6 +83,7 @@ class _Examination:
     def __init__(self, wal: Wal, committed: int) -> None:
         self._wal = wal
         last = wal.frame(committed) if committed else None
+        self._committed = committed
         self._before: list[Sums] = [wal.sums if last is None else last.sums]
         """The sums that the next frame may go on from."""
         self._bad: Frame | None = None
@@ -76,6 +93,8 @@ class _Examination:
         """Whether something may have ended a transaction there."""
         self._proven = False
         self._frames = self._commits = 0
+        self._begun = 0
+        """How many frames of a transaction go on from the last commit, in front of the bad one."""
         for frame in wal.frames(committed + 1):
             self._look_at(frame)
 
@@ -84,8 +103,20 @@ class _Examination:
         tail = Tail.TORN if self._doubtful else Tail.CLEAN
         if self._proven:
             tail = Tail.DAMAGED
+        elif not self._doubtful and (unfinished := self._begun + self._cut_off()):
+            return Findings(Tail.TORN, self._committed + 1, unfinished + self._frames)
         bad = 0 if self._bad is None else self._bad.number
         return Findings(tail, bad, self._frames, self._commits)
+
+    def _cut_off(self) -> bool:
+        """Say whether a frame is cut off behind those, or only zeros are where it was to be.
+
+        What ends before its salts may be anything.
+        """
+        if self._bad is not None:
+            return self._bad.salts == _NEVER_WRITTEN
+        rest = self._wal.rest()
+        return rest != b"" and (len(rest) < 16 or rest[8:16] in (self._wal.salts, _NEVER_WRITTEN))
 
     def _look_at(self, frame: Frame) -> None:
         ours = frame.salts == self._wal.salts
@@ -97,6 +128,8 @@ class _Examination:
         if self._bad is None and not whole:
             self._bad = frame
             self._proven = _half(frame.salts, self._wal.salts)
+        elif self._bad is None:
+            self._begun += 1
         if self._bad is not None:
             self._count(frame, ours=ours)
             self._judge(frame, sums, ours=ours, whole=whole)

@@ -76,14 +76,23 @@ class Wal:
 
     def frame(self, number: int) -> Frame | None:
         """Read a frame's header; None where the file ends before the end of the frame."""
-        size = FRAME_HEADER_SIZE + self.page_size
-        at = HEADER_SIZE + (number - 1) * size
-        if self.size < at + size:
+        if number > self.whole_frames:
             return None
+        at = HEADER_SIZE + (number - 1) * (FRAME_HEADER_SIZE + self.page_size)
         self.file.seek(at)
         header = self.file.read(FRAME_HEADER_SIZE)
         page, commit, _, _, first, second = _numbers(header)
         return Frame(number, at, page, commit, header[8:16], (first, second))
+
+    @property
+    def whole_frames(self) -> int:
+        """How many frames the file has room for, whatever run they are of."""
+        return (self.size - HEADER_SIZE) // (FRAME_HEADER_SIZE + self.page_size)
+
+    def rest(self) -> bytes:
+        """Return what stands behind the last whole frame, up to a frame's header."""
+        self.file.seek(HEADER_SIZE + self.whole_frames * (FRAME_HEADER_SIZE + self.page_size))
+        return self.file.read(FRAME_HEADER_SIZE)
 
     def sums_after(self, frame: Frame, before: Sums) -> Sums:
         """Return what a frame's sums must be, given those before it."""
