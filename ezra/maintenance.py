@@ -26,6 +26,7 @@ from ezra.threaded.sqlite.backup import BACKUPS, back_up
 from ezra.threaded.sqlite.checking import Line, check
 from ezra.threaded.sqlite.database import DATABASE_FILE
 from ezra.threaded.sqlite.lock import LOCK_FILE
+from ezra.threaded.sqlite.place import real_path
 from ezra.threaded.sqlite.rescue import recover
 from ezra.threaded.sqlite.tail import Tail
 
@@ -80,10 +81,15 @@ def _check(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         database /= DATABASE_FILE
     if not database.is_file():
         parser.error(f"there is no {database}")
+    database = real_path(database)
     with _beside_servers(database) as live:
         if live:
             _say("a server is running on it")
-        problems = _show(check(database, live=live))
+        try:
+            problems = _show(check(database, live=live))
+        except StartError as error:
+            _say(f"FAILED: {error}")
+            return 1
     _say(f"DAMAGED: {problems} findings" if problems else "sound")
     return 1 if problems else 0
 
@@ -118,6 +124,7 @@ def _backup(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     database = directory / DATABASE_FILE
     if not database.is_file():
         parser.error(f"there is no {database}")
+    database = real_path(database)
     try:
         target = _target(given.target, directory)
     except CommandError as error:
@@ -146,8 +153,11 @@ def _target(word: str | None, directory: Path) -> Path:
 def _inspect(database: Path) -> None:
     """See that nothing would be left out. Raises StartError where something is damaged."""
     try:
-        promised = inspection.inspect_wal_header(database, inspection.read_header(database))
-        with probe.left_as_found(database), probe.reading(database) as connection:
+        promised = inspection.inspect_files(database, inspection.read_header(database))
+        with (
+            probe.left_as_found(database),
+            probe.reading(database) as connection,
+        ):
             findings = inspection.inspect_tail(connection, database, promised, fsynced=True)
     except (inspection.Damage, OSError, sqlite3.Error) as error:
         raise StartError(f"{error}; see `ezra check`") from error

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ezra.sansio.errors import CommandError, Text
+from ezra.sansio.errors import CommandError, StartError, Text
 from ezra.sansio.host import Facts, Host, Usage
 from ezra.sansio.model import SECOND, QueueInfo
 from ezra.sansio.session import Session
@@ -25,7 +25,8 @@ from ezra.threaded.settings import MEMORY, Settings
 from ezra.threaded.sqlite.backup import BACKUPS, back_up
 from ezra.threaded.sqlite.database import DATABASE_FILE
 from ezra.threaded.sqlite.engine import SqliteEngine
-from ezra.threaded.sqlite.probe import companion
+from ezra.threaded.sqlite.place import real_path
+from ezra.threaded.sqlite.probe import companion, size_of
 
 STATM = Path("/proc/self/statm")
 """Where Linux tells a process how many pages of memory it has; the second number is meant."""
@@ -110,7 +111,7 @@ class ServerHost(Host):
         directory = Path(self._settings.data_dir).absolute()
         target = directory / BACKUPS / name
         reserve = self._settings.min_free_bytes
-        return str(target), back_up(directory / DATABASE_FILE, target, reserve=reserve)
+        return str(target), back_up(self._database(), target, reserve=reserve)
 
     def reset_counters(self) -> None:
         """Count from 0 again."""
@@ -120,9 +121,12 @@ class ServerHost(Host):
         """Return the bytes of the database, or of the file beside it with that suffix."""
         if self._settings.data_dir == MEMORY:
             return 0
-        with suppress(OSError):  # SQLite may be about to make it, or to remove it
-            return companion(Path(self._settings.data_dir, DATABASE_FILE), suffix).stat().st_size
+        with suppress(StartError, OSError):  # a link that leads nowhere any more
+            return size_of(companion(self._database(), suffix))
         return 0
+
+    def _database(self) -> Path:
+        return real_path(Path(self._settings.data_dir, DATABASE_FILE).absolute())
 
 
 def _end(handler: Handler) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ezra.threaded.sqlite.inspection import Damage, inspect_wal_header, read_header
+from ezra.threaded.sqlite.inspection import Damage, inspect_files, read_header
 from ezra.threaded.sqlite.tail import Tail
 from ezra.threaded.sqlite.wal import open_wal
 from tests.property.wal_worlds import SECTOR, Crashed, History, recovered, torn
@@ -154,7 +154,7 @@ def check_flip(
     log[at] ^= change
     try:
         crashed.put(bytes(log))
-        inspect_wal_header(crashed.path, read_header(crashed.path))
+        inspect_files(crashed.path, read_header(crashed.path))
         findings, commits = crashed.look(bytes(log))
     except Damage:
         return

@@ -35,6 +35,7 @@ class History:
         execute = self._connection.execute
         execute(f"PRAGMA page_size = {self.page_size}")
         execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        execute("PRAGMA user_version = 1")
         execute("PRAGMA journal_mode = wal").fetchall()
         execute("PRAGMA wal_autocheckpoint = 0").fetchall()
         execute("PRAGMA synchronous = full")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ezra.sansio.errors import StartError
 from ezra.sansio.model import wire_id
-from ezra.threaded.sqlite import inspection, probe
+from ezra.threaded.sqlite import faults, inspection, probe
 from ezra.threaded.sqlite.pool import BUSY_TIMEOUT
 from ezra.threaded.sqlite.rows import checksum
 from ezra.threaded.sqlite.schema import UPGRADES, check_identity
@@ -52,6 +52,9 @@ def check(path: Path, *, live: bool = False, checksums: bool = True) -> Iterator
         live: whether a server is running on it. Its log cannot be scanned then.
         checksums: whether tasks are to be what was pushed. A database can be served without that:
             one that is not is set aside when its turn comes.
+
+    Raises:
+        StartError: it is out of reach, which says nothing of what is in it.
     """
     try:
         header = inspection.read_header(path)
@@ -68,6 +71,8 @@ def check(path: Path, *, live: bool = False, checksums: bool = True) -> Iterator
                 yield from _check_checksums(connection)
             yield _count(connection)
     except (OSError, sqlite3.Error, StartError) as error:
+        if faults.out_of_reach(error):
+            raise StartError(f"{path} cannot be looked at: {error}") from error
         yield Line(f"{path}: {error}", sound=False)
 
 
@@ -81,7 +86,7 @@ def _check_wal_header(
         )
         return None
     try:
-        return inspection.inspect_wal_header(path, header)
+        return inspection.inspect_files(path, header)
     except (inspection.Damage, StartError) as error:
         yield Line(f"log: {error}", sound=False)
         return None

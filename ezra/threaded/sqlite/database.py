@@ -18,14 +18,15 @@ from ezra.threaded.sqlite.checkpoints import make_empty
 from ezra.threaded.sqlite.inspection import (
     Damage,
     count_lost,
+    inspect_files,
     inspect_pages,
     inspect_tail,
-    inspect_wal_header,
     read_header,
     way_on,
 )
 from ezra.threaded.sqlite.keeping import keep_copy, sync_directory
 from ezra.threaded.sqlite.lock import OWNER_ONLY
+from ezra.threaded.sqlite.place import check_regular, check_writable
 from ezra.threaded.sqlite.pool import BUSY_TIMEOUT, Synchronous, let_go, open_writer
 from ezra.threaded.sqlite.probe import COMPANIONS, companion, left_as_found, reading
 from ezra.threaded.sqlite.schema import UPGRADES, check_library, upgrade
@@ -59,6 +60,7 @@ def open_database(path: Path, synchronous: Synchronous) -> tuple[sqlite3.Connect
     """
     check_library()
     try:
+        check_regular(path)
         came_from = len(UPGRADES)
         if not path.exists() or path.stat().st_size == 0:
             _create(path)
@@ -76,10 +78,14 @@ def _inspect(path: Path, synchronous: Synchronous) -> bool:
     Raises:
         StartError: it cannot be used. What is damaged was copied aside, if there was room.
     """
+    check_writable(path)
     fsynced = synchronous == "full"
     try:
-        promised = inspect_wal_header(path, read_header(path), fsynced=fsynced)
-        with left_as_found(path), reading(path, busy_timeout=BUSY_TIMEOUT) as connection:
+        promised = inspect_files(path, read_header(path), fsynced=fsynced)
+        with (
+            left_as_found(path),
+            reading(path, busy_timeout=BUSY_TIMEOUT) as connection,
+        ):
             findings = inspect_tail(connection, path, promised, fsynced=fsynced)
             inspect_pages(connection, path)
     except Damage as damage:

@@ -40,6 +40,7 @@ from ezra.threaded.sqlite.checkpoints import Checkpoints, make_empty
 from ezra.threaded.sqlite.commit import Committer
 from ezra.threaded.sqlite.database import DATABASE_FILE, empty_wal, open_database
 from ezra.threaded.sqlite.lock import DirectoryLock
+from ezra.threaded.sqlite.place import real_path
 from ezra.threaded.sqlite.pool import ReaderPool, Synchronous, abandon, let_go
 from ezra.threaded.sqlite.schema import UPGRADES
 from ezra.threaded.sqlite.space import FreeSpace
@@ -90,7 +91,7 @@ class SqliteEngine(Engine):
         self._clock = clock
         self._scheduler = scheduler
         self._answer_size = defaults.answer_size
-        self._path = data_dir / DATABASE_FILE
+        self._path = real_path(data_dir / DATABASE_FILE)
         self._checkpoints = Checkpoints(self._path)
         self.space = FreeSpace(data_dir, min_free_bytes, self._checkpoints.size)
         """How much the disk has left, and whether that is enough."""

@@ -35,6 +35,18 @@ _FAILED = _MALFORMED | {sqlite3.SQLITE_IOERR}
 """Codes that speak of a storage that has failed for everybody."""
 
 
+_OUT_OF_REACH = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+"""Codes that speak of who may have the storage, and when."""
+
+
 def verdict(error: Exception) -> EngineError | None:
     """Return what an error before COMMIT means for the batch; None when an operation caused it."""
     if isinstance(error, EngineError):
@@ -79,6 +91,11 @@ def of_reading(error: sqlite3.Error) -> EngineError:
     return StorageBusy(Text.UNREADABLE.format(reason=" ".join(str(error).split())))
 
 
+def out_of_reach(error: Exception) -> bool:
+    """Say whether an error means that a database is not to be had, by this user or just now."""
+    return isinstance(error, PermissionError) or _primary_code(error) in _OUT_OF_REACH
+
+
 def is_full(error: BaseException) -> bool:
     """Say whether an error means that the disk is full."""
     return _primary_code(error) == sqlite3.SQLITE_FULL
@@ -91,16 +108,20 @@ def is_malformed(error: BaseException) -> bool:
 
 def cannot_start(path: Path, error: Exception) -> str:
     """Return why an engine cannot start on a database, and what a person can do about it."""
+    cause = error.__cause__ if isinstance(error, OutcomeUnknown) else None
+    reason = cause or error
     advice = ""
-    if isinstance(error, StorageFull) or is_full(error):
+    if isinstance(error, StorageFull) or is_full(reason):
         advice = "; free some space and start again"
-    elif is_malformed(error):
+    elif _primary_code(reason) == sqlite3.SQLITE_READONLY:
+        advice = "; see that this user may write it, its directory, and what is beside it"
+    elif is_malformed(reason):
         advice = (
             "; or the disk cannot be read just now, see the kernel's log. Keep a copy of it and of "
             "its -wal file, then restore a backup, or save what can be read with the .recover "
             "command of the sqlite3 shell"
         )
-    return f"cannot use {path}: {error}{advice}"
+    return f"cannot use {path}: {reason}{advice}"
 
 
 def _primary_code(error: BaseException) -> int | None:

@@ -1,7 +1,7 @@
 """What a start looks at before anything is changed: is it ours, is it whole, is its log whole.
 
 The order matters. The header is read as plain bytes, for SQLite writes beside a file by merely
-opening it. The header of the log comes next, for SQLite ignores a log whose header is damaged. Only
+opening it. The files beside it come next, for SQLite ignores a log whose header is damaged. Only
 then it is opened, reading only; how far SQLite reads the log is held against what is in it
 (`tail`), and the pages against each other (`quick_check`).
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from ezra.sansio.errors import StartError
 from ezra.threaded.sqlite import faults, probe, tail
 from ezra.threaded.sqlite.index import Index, read_index
+from ezra.threaded.sqlite.place import check_no_journal
 from ezra.threaded.sqlite.probe import companion, size_of
 from ezra.threaded.sqlite.schema import check_identity
 from ezra.threaded.sqlite.tail import Findings, Tail
@@ -73,8 +74,8 @@ def read_header(path: Path) -> Header:
     return found
 
 
-def inspect_wal_header(path: Path, header: Header, *, fsynced: bool = True) -> int:
-    """See that SQLite will read the log that is there, and that it belongs to the database.
+def inspect_files(path: Path, header: Header, *, fsynced: bool = True) -> int:
+    """See that a database's files are whole and belong together, as far as their headers tell.
 
     Before SQLite opens it: that makes the index anew, which may prove that the log was longer.
 
@@ -87,9 +88,11 @@ def inspect_wal_header(path: Path, header: Header, *, fsynced: bool = True) -> i
         The last frame that the log must have, by its index; 0 where that proves nothing.
 
     Raises:
-        StartError: the log, or the database that it belonged to, is not there any more.
+        StartError: the log, or the database that it belonged to, is not there any more; or there
+            is a log of another kind.
         Damage: the log's header is not what was written, or its end is not there any more.
     """
+    check_no_journal(path)
     log = companion(path, "-wal")
     index = read_index(companion(path, "-shm"))
     if not log.exists():
@@ -123,7 +126,7 @@ def inspect_tail(
     Args:
         connection: reads only.
         path: the database.
-        promised: what `inspect_wal_header` has returned.
+        promised: what `inspect_files` has returned.
         fsynced: whether each commit was fsynced before the next. Otherwise a power loss may have
             torn any of them, and nothing is damage for certain.
 
@@ -200,7 +203,7 @@ def _examine(connection: sqlite3.Connection, path: Path) -> tuple[int, Findings]
 
 
 def _promised_beyond_header(log: Path, index: Index | None, *, fsynced: bool) -> int:
-    """As `inspect_wal_header`, for a log that is there and has no frame.
+    """As `inspect_files`, for a log that is there and has no frame.
 
     What was in it may be in the database, and it was cut off then: see `checkpoints.make_empty`.
     """

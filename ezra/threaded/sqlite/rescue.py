@@ -21,6 +21,7 @@ from ezra.threaded.sqlite.checking import Line, check
 from ezra.threaded.sqlite.database import DATABASE_FILE
 from ezra.threaded.sqlite.keeping import moment_of, sync_directory, sync_file
 from ezra.threaded.sqlite.lock import DirectoryLock
+from ezra.threaded.sqlite.place import real_path
 from ezra.threaded.sqlite.probe import companion, size_of
 from ezra.threaded.sqlite.statements_of_checks import NEWEST
 
@@ -37,7 +38,7 @@ def recover(directory: Path) -> Iterator[Line]:
     """
     lock = DirectoryLock(directory)
     try:
-        yield from _recover(directory / DATABASE_FILE)
+        yield from _recover(real_path(directory / DATABASE_FILE))
     finally:
         lock.release()
 
@@ -61,8 +62,11 @@ def _recover(path: Path) -> Iterator[Line]:
 def _damage_of(path: Path) -> inspection.Damage | None:
     """Return what a start would refuse. Raises StartError for what this cannot help with."""
     try:
-        promised = inspection.inspect_wal_header(path, inspection.read_header(path))
-        with probe.left_as_found(path), probe.reading(path) as connection:
+        promised = inspection.inspect_files(path, inspection.read_header(path))
+        with (
+            probe.left_as_found(path),
+            probe.reading(path) as connection,
+        ):
             inspection.inspect_tail(connection, path, promised, fsynced=True)
             inspection.inspect_pages(connection, path)
     except inspection.Damage as damage:

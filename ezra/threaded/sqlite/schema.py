@@ -83,6 +83,12 @@ def check_identity(application_id: int, version: int, path: object) -> None:
             f"{path} is not EZRA's: it is some other SQLite database, and was left as it is; "
             "choose another data directory"
         )
+    if version < 1:
+        raise StartError(
+            f"{path} says that it has format {version}, which no EZRA writes, and was left as it "
+            "is. Was its user_version set by hand? Set it back to the format that it had (this "
+            f"EZRA's is {len(UPGRADES)}), or put a backup in its place"
+        )
     if version > len(UPGRADES):
         raise StartError(
             f"{path} was written by a newer EZRA (format {version}, this one knows up to "
