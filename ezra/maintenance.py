@@ -156,6 +156,7 @@ def _inspect(database: Path) -> None:
         promised = inspection.inspect_files(database, inspection.read_header(database))
         with (
             probe.left_as_found(database),
+            inspection.malformed_is_damage(database),
             probe.reading(database) as connection,
         ):
             findings = inspection.inspect_tail(connection, database, promised, fsynced=True)

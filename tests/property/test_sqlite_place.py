@@ -21,7 +21,7 @@ from ezra.threaded.sqlite.place import check_writable
 from ezra.threaded.sqlite.probe import companion
 from ezra.threaded.sqlite.rescue import recover
 from tests.property.sqlite_worlds import by_hand, engine_in, error_of, push, stored_tasks
-from tests.property.test_sqlite_start import flip, log_of, refusal
+from tests.property.test_sqlite_start import files_in, flip, log_of, refusal
 
 PAGE = 4096
 
@@ -99,6 +99,55 @@ def test_a_link_to_a_database_leads_to_its_log(data: Path, tmp_path: Path) -> No
     assert "can be started on" in [line.text for line in recover(data)][-1]
     with engine_in(data):
         assert (data / DATABASE_FILE).is_symlink()
+
+
+# -- A file that has lost its end ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", [1, PAGE, 10 * PAGE])
+def test_a_database_that_has_lost_its_end_is_damaged(data: Path, lost: int) -> None:
+    """It is said, a copy is kept, and there is a way on, which says that it led nowhere."""
+    path = data / DATABASE_FILE
+    whole = path.stat().st_size
+    os.truncate(path, whole - lost)
+    said = refusal(data)
+    assert f"is damaged: {whole - lost} bytes are left of {whole}, its end is missing" in said
+    assert f"python -m ezra recover -d {data}" in said
+    (copy,) = data.glob("*.damaged-*")
+    assert copy.name in said
+    lines = [line.text for line in check(path) if not line.sound]
+    assert "its end is missing" in lines[0]
+    before = files_in(data)
+    with pytest.raises(StartError, match="Put a backup in its place"):
+        list(recover(data))
+    assert files_in(data) == before
+
+
+def test_what_sqlite_calls_malformed_is_damage_from_its_opening_on(data: Path) -> None:
+    """Where the header does not say for certain how long the file was."""
+    flip(data / DATABASE_FILE, 21)
+    said = refusal(data)
+    assert "is damaged: " in said
+    assert len(list(data.glob("*.damaged-*"))) == 1
+
+
+def test_a_database_may_be_short_while_its_log_has_the_rest(data: Path, tmp_path: Path) -> None:
+    """A checkpoint that is cut off has written the first page, and not yet the last."""
+    crashed = tmp_path / "crashed"
+    path = data / DATABASE_FILE
+    with engine_in(data) as engine:
+        before = path.stat().st_size
+        push(engine, payload=bytes(20 * PAGE))
+        shutil.copytree(data, crashed)
+        engine._writer.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        with path.open("rb") as file:
+            first = file.read(PAGE)
+    short = crashed / DATABASE_FILE
+    short.write_bytes(first + short.read_bytes()[PAGE:])
+    assert short.stat().st_size == before < int.from_bytes(first[28:32], "big") * PAGE
+    with engine_in(crashed):
+        pass
+    assert len(stored_tasks(crashed)) == 2
 
 
 # -- Another user's --------------------------------------------------------------------------------

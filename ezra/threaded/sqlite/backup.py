@@ -117,11 +117,11 @@ def _vacuum(database: Path, into: Path) -> None:
 def _verify(backup: Path) -> None:
     """See that it can be started on. Raises StartError or OSError where not."""
     inspection.read_header(backup)
-    with probe.reading(backup) as connection:
-        try:
+    try:
+        with inspection.malformed_is_damage(backup), probe.reading(backup) as connection:
             inspection.inspect_pages(connection, backup)
-        except inspection.Damage as damage:
-            raise OSError(str(damage)) from damage
+    except inspection.Damage as damage:
+        raise OSError(str(damage)) from damage
 
 
 def _sweep(target: Path) -> None:

@@ -21,6 +21,7 @@ from ezra.threaded.sqlite.inspection import (
     inspect_files,
     inspect_pages,
     inspect_tail,
+    malformed_is_damage,
     read_header,
     way_on,
 )
@@ -84,6 +85,7 @@ def _inspect(path: Path, synchronous: Synchronous) -> bool:
         promised = inspect_files(path, read_header(path), fsynced=fsynced)
         with (
             left_as_found(path),
+            malformed_is_damage(path),
             reading(path, busy_timeout=BUSY_TIMEOUT) as connection,
         ):
             findings = inspect_tail(connection, path, promised, fsynced=fsynced)

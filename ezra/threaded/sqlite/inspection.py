@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import shlex
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +28,11 @@ _MAGIC = b"SQLite format 3\0"
 _HEADER_SIZE = 100
 _PAGE_SIZE_AT = 16
 _READ_VERSION_AT = 19
+_CHANGES_AT = 24
+_PAGES_AT = 28
 _VERSION_AT = 60
 _APPLICATION_AT = 68
+_PAGES_VALID_AT = 92
 _WAL_MODE = 2
 
 
@@ -36,6 +41,8 @@ class Header:
     """What a database's first bytes say."""
 
     page_size: int
+    pages: int
+    """How many there were when this was written; 0 where it does not say for certain."""
     in_wal_mode: bool
     application_id: int
     version: int
@@ -66,6 +73,7 @@ def read_header(path: Path) -> Header:
         )
     found = Header(
         page_size=_page_size(_number(header, _PAGE_SIZE_AT, 2)),
+        pages=_pages(header),
         in_wal_mode=header[_READ_VERSION_AT] == _WAL_MODE,
         application_id=_number(header, _APPLICATION_AT, 4),
         version=_number(header, _VERSION_AT, 4),
@@ -90,7 +98,7 @@ def inspect_files(path: Path, header: Header, *, fsynced: bool = True) -> int:
     Raises:
         StartError: the log, or the database that it belonged to, is not there any more; or there
             is a log of another kind.
-        Damage: the log's header is not what was written, or its end is not there any more.
+        Damage: the log's header is not what was written, or the end of a file is missing.
     """
     check_no_journal(path)
     log = companion(path, "-wal")
@@ -98,6 +106,7 @@ def inspect_files(path: Path, header: Header, *, fsynced: bool = True) -> int:
     if not log.exists():
         _check_not_lost(path, log, index)
     if size_of(log) <= HEADER_SIZE:
+        _check_length(path, header)
         return _promised_beyond_header(log, index, fsynced=fsynced)
     if not header.in_wal_mode:
         raise StartError(
@@ -165,17 +174,23 @@ def inspect_pages(connection: sqlite3.Connection, path: Path) -> None:
         StartError: the log says that it is not EZRA's, or a newer one's.
         Damage: it is malformed.
     """
+    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    check_identity(application_id, version, path)
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise Damage(path, f"is damaged: {' '.join(found.split())}")
+
+
+@contextmanager
+def malformed_is_damage(path: Path) -> Iterator[None]:
+    """Have what SQLite itself calls malformed be `Damage`, from its opening on."""
     try:
-        application_id = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        check_identity(application_id, version, path)
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        yield
     except sqlite3.DatabaseError as error:
         if not faults.is_malformed(error):
             raise
         raise Damage(path, f"is damaged: {error}") from error
-    if found != "ok":
-        raise Damage(path, f"is damaged: {' '.join(found.split())}")
 
 
 def way_on(damage: Damage, directory: Path) -> str:
@@ -227,6 +242,17 @@ def _cut_off(log: Path, promised: int, left: int) -> Damage:
     )
 
 
+def _check_length(path: Path, header: Header) -> None:
+    """See that a database without a log has all the pages of which its header tells.
+
+    With a log it may have fewer: a checkpoint writes the first page, and may be cut off before the
+    last. The log is emptied only after all were fsynced.
+    """
+    size, whole = path.stat().st_size, header.pages * header.page_size
+    if size < whole:
+        raise Damage(path, f"is damaged: {size} bytes are left of {whole}, its end is missing")
+
+
 def _check_not_lost(path: Path, log: Path, index: Index | None) -> None:
     if index is not None and index.unwritten:
         raise StartError(
@@ -234,6 +260,13 @@ def _check_not_lost(path: Path, log: Path, index: Index | None) -> None:
             "back; or "
             f"remove {companion(path, '-shm')} to go on without what was in it"
         )
+
+
+def _pages(header: bytes) -> int:
+    """Return the number of pages, unless a program has written that does not keep it."""
+    if header[_CHANGES_AT : _CHANGES_AT + 4] != header[_PAGES_VALID_AT : _PAGES_VALID_AT + 4]:
+        return 0
+    return _number(header, _PAGES_AT, 4)
 
 
 def _page_size(number: int) -> int:

@@ -65,6 +65,7 @@ def _damage_of(path: Path) -> inspection.Damage | None:
         promised = inspection.inspect_files(path, inspection.read_header(path))
         with (
             probe.left_as_found(path),
+            inspection.malformed_is_damage(path),
             probe.reading(path) as connection,
         ):
             inspection.inspect_tail(connection, path, promised, fsynced=True)
