@@ -78,9 +78,15 @@ class FillingUp:
             [[_, [[number, _]]]] = reply
             assert self.books.call(self.client, "XACK", "q", "g", number) == 1
 
-    def end(self) -> None:
-        """Stop the server, which has lived all along, and balance the books."""
+    def end(self, full: int = 0) -> None:
+        """Stop the server, which has lived all along, and balance the books.
+
+        Args:
+            full: how often the disk was; each time the server has to say once, and once the end.
+        """
         assert self.server.stop() == 0, self.server.log
+        for told in ("the disk is full", "the disk has room again"):
+            assert sum(told in line for line in self.server.log) == full, self.server.log
         balance(self.books, self.place / "data" / DATABASE_FILE)
 
 
@@ -107,7 +113,7 @@ def fill_by_itself(folder: Path) -> Books:
         enlarge(filling.place, 2 * SIZES["tmpfs"])
         assert isinstance(filling.push(), bytes), "it did not go on by itself"
         filling.work_off(10)
-        filling.end()
+        filling.end(full=1)
     return filling.books
 
 
@@ -145,7 +151,7 @@ def fill_from_outside(folder: Path, kind: str) -> Books:
             filler.unlink()
             assert isinstance(filling.push(), bytes), "it did not go on by itself"
             filling.work_off(2)
-        filling.end()
+        filling.end(full=3)
     return filling.books
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ezra.sansio.errors import CommandError, Text
+from ezra.sansio.errors import CommandError, StorageFull, Text
 from ezra.sansio.model import FOREVER, SECOND, Address, Dedup, NackMode, NewTask
 from ezra.sansio.queue.operations import (
     Ack,
@@ -24,12 +25,13 @@ from ezra.sansio.queue.operations import (
 )
 from ezra.threaded.sqlite import statements
 from ezra.threaded.sqlite.engine import SqliteEngine
-from ezra.threaded.sqlite.space import LOOK_EVERY, FreeSpace, free_bytes
+from ezra.threaded.sqlite.space import LOOK_EVERY, ROOM_AGAIN, FreeSpace, free_bytes
 from tests.property.fake_clock import FakeClock
 from tests.property.operations import DEFAULTS
 from tests.property.sqlite_worlds import (
     claimed,
     engine_in,
+    error_of,
     length,
     make_faulty,
     number,
@@ -177,6 +179,49 @@ def test_it_is_told_once_each_way(
     lines = [record.getMessage().split(":")[0] for record in caplog.records]
     begins, ends = "pushes are refused", "pushes are accepted again"
     assert lines == [begins, ends, begins]
+
+
+def test_a_full_disk_is_told_once_each_way(
+    engine: SqliteEngine, tmp_path: Path, disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where nothing is kept free; by whatever fails first, and not by each command that does."""
+    engine.space = engine._writer.space = FreeSpace(tmp_path, 0, lambda: 0, disk.probe)
+    caplog.set_level(logging.INFO)
+    faulty, full = make_faulty(engine), error_of(sqlite3.SQLITE_FULL)
+    task = push(engine)
+    needing_room: list[Operation] = [Claim((Q,), "ann"), *[Push("q", NewTask())] * 2]
+    for _ in range(2):
+        disk.free = 0
+        faulty.fails = lambda text: full if text == statements.COMMIT else None
+        for operation in needing_room:
+            with pytest.raises(StorageFull):
+                one(engine, operation)
+        faulty.fails = lambda _: None
+        assert one(engine, Ack("q", (task,))) == 0
+        push(engine)
+        disk.free = ROOM_AGAIN
+        assert one(engine, Ack("q", (task,))) == 0
+        for _ in range(2):
+            push(engine)
+    lines = [record.getMessage().split(":")[0] for record in caplog.records]
+    assert lines == ["the disk is full", "the disk has room again"] * 2
+
+
+def test_a_batch_that_fits_after_a_checkpoint_is_nothing_to_tell(
+    engine: SqliteEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log has begun anew in its own space."""
+    full: list[Exception | None] = [error_of(sqlite3.SQLITE_FULL)]
+
+    def fails(text: str) -> Exception | None:
+        if text == statements.BRING_IN:
+            full[0] = None
+        return full[0] if text == statements.COMMIT else None
+
+    make_faulty(engine).fails = fails
+    push(engine)
+    assert full == [None]
+    assert not caplog.records
 
 
 def test_the_log_needs_room_of_its_own(engine: SqliteEngine, clock: FakeClock, disk: Disk) -> None:

@@ -7,6 +7,9 @@ space again: the next push sees it.
 To what has to be free comes as much as the write-ahead log is long. All of it may be new pages, for
 which the database has to grow when they are brought in, and until they are the log cannot begin
 anew. When pushes begin to be refused they are brought in at once, while there is room.
+
+Where nothing is kept free, or other programs take it, the disk becomes really full. Only a commit
+that fails tells; of that, too, a person is told once, and once when it is over.
 """
 
 from __future__ import annotations
@@ -24,6 +27,11 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = SECOND // 100
 """Microseconds between two looks at the disk: too few to write much, and enough that looking costs
 nothing."""
+
+
+ROOM_AGAIN = 1024 * 1024
+"""Bytes that are free when a disk is not full any more. With less a push may find room in what the
+log has, and the next one none: it would be told of again and again."""
 
 
 def free_bytes(directory: Path) -> int:
@@ -58,6 +66,7 @@ class FreeSpace:
         self._next_look = 0
         self._refusal: str | None = None
         self._began = False
+        self._full = False
 
     def refusal(self, now: int) -> str | None:
         """Return the error that a push is answered at a moment; None when it is welcome."""
@@ -74,6 +83,18 @@ class FreeSpace:
     def expect_change(self) -> None:
         """Have the next push look at the disk, whenever it comes."""
         self._next_look = 0
+
+    def ran_out(self) -> None:
+        """Note that a commit has found no room, and tell a person."""
+        if not self._full:
+            log.warning("the disk is full: what needs room on it is refused")
+        self._full = True
+
+    def had_room(self) -> None:
+        """Note that a push has found room, and tell a person if it is over."""
+        if self._full and (free := self.free()) >= ROOM_AGAIN:
+            log.warning("the disk has room again: %d bytes are free", free)
+            self._full = False
 
     def free(self) -> int:
         """Return how many bytes are free now; 0 where that cannot be told."""

@@ -89,6 +89,9 @@ class Writer:
             done = self._write(lines, swept=swept)
         except StorageFull:
             done = self._write_on_a_full_disk(lines, swept=swept)
+        else:
+            if _has_pushes(lines):
+                self.space.had_room()
         self.checkpoints.run_if_due(self.connection, at_once=self.space.began())
         return done
 
@@ -103,7 +106,8 @@ class Writer:
             self.checkpoints.run(self.connection)
             return self._write(lines, swept=swept)
         except StorageFull:
-            if not any(type(call.operation) in PUSHERS for line in lines for call in line):
+            self.space.ran_out()
+            if not _has_pushes(lines):
                 raise
         self._full = True
         try:
@@ -193,6 +197,10 @@ def _feed(tx: Transaction, how: How, *, late: bool = False) -> None:
     """Serve who waits; one of them may leave some of what it was to have to the next."""
     while waiting := tx.next_in_line(late=late):
         how(tx, Claim, waiting)
+
+
+def _has_pushes(lines: Lines) -> bool:
+    return any(type(call.operation) in PUSHERS for line in lines for call in line)
 
 
 def _forget_outcomes(lines: Lines) -> None:
