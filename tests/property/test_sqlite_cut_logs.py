@@ -177,40 +177,76 @@ def test_an_index_that_proves_nothing_refuses_nothing(crashed: Path, age: Spoil)
     assert started(crashed) == PUSHES - 1
 
 
-def test_an_index_of_an_older_moment_refuses_nothing(tmp_path: Path) -> None:
-    """It tells of fewer frames; of the same run, or of one before a checkpoint."""
+def test_no_power_loss_makes_an_index_that_refuses_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be of any moment since it was fsynced, beside the log and the database as they are."""
+    alive, again = tmp_path / "alive", tmp_path / "again"
     moments: list[bytes] = []
-    with engine_in(tmp_path / "alive") as engine:
-        for _ in range(3):
-            for _ in range(PUSHES):
-                push(engine)
-                moments.append(index_of(tmp_path / "alive").read_bytes())
-            shutil.copytree(tmp_path / "alive", tmp_path / str(len(moments)))
-            engine._writer.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            moments.append(index_of(tmp_path / "alive").read_bytes())
-    for directory in tmp_path.glob("[0-9]*"):
-        for moment in moments[: int(directory.name)]:
-            again = tmp_path / "again"
-            shutil.copytree(directory, again)
+    pushed = 0
+
+    def fsynced(path: Path) -> None:
+        if path == index_of(alive):  # and not that of a start after a power loss
+            moments.clear()
+            lose_power()
+
+    def lose_power() -> None:
+        moments.append(index_of(alive).read_bytes())
+        for moment in moments:
+            shutil.copytree(alive, again)
             index_of(again).write_bytes(moment)
-            assert started(again) > 0
+            assert started(again) == pushed
             shutil.rmtree(again)
+
+    with engine_in(alive) as engine, monkeypatch.context() as patched:
+        patched.setattr(checkpoints, "sync_index", fsynced)
+        for bring_in in ("PASSIVE", "RESTART", "emptied", "PASSIVE"):
+            for _ in range(2):
+                push(engine)
+                pushed += 1
+                lose_power()
+            connection = engine._writer.connection
+            if bring_in == "emptied":
+                assert checkpoints.make_empty(connection, alive / DATABASE_FILE)
+            else:
+                connection.execute(f"PRAGMA wal_checkpoint({bring_in})").fetchall()
+            lose_power()
 
 
 def test_what_the_database_has_is_not_lost_with_an_empty_log(crashed: Path) -> None:
     """But what is left of a log may be older than the database, and SQLite would read it."""
-    with by_hand(crashed) as connection:
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        for path in crashed.glob(f"{DATABASE_FILE}*"):
-            path.with_name(f"kept-{path.name}").write_bytes(path.read_bytes())
-    for path in crashed.glob("kept-*"):
-        path.replace(path.with_name(path.name.removeprefix("kept-")))
+    edited(crashed, "PRAGMA wal_checkpoint(PASSIVE)")
     content = log_of(crashed).read_bytes()
     cut_to_half(crashed)
-    assert "has lost its end" in refusal(crashed)
+    assert "SQLite would take the database back" in refusal(crashed)
+    whole = crashed.parent / "whole"
+    shutil.copytree(crashed, whole)
+    assert "Nothing was in the log alone" in [line.text for line in recover(whole)][-1]
+    assert started(whole) == PUSHES
     log_of(crashed).write_bytes(content)
     cut(crashed, 0)
     assert started(crashed) == PUSHES
+
+
+def test_recovery_does_not_take_the_database_back(crashed: Path) -> None:
+    """Where what is left of the log is whole, and as new by its ids: a deletion gives out none."""
+    before = read_index(index_of(crashed))
+    assert before is not None
+    erase = "DELETE FROM tasks WHERE id = (SELECT max(id) FROM tasks)"
+    edited(crashed, erase, "PRAGMA wal_checkpoint(PASSIVE)")
+    cut(crashed, HEADER_SIZE + before.frames * FRAME)
+    assert "Nothing was in the log alone" in [line.text for line in recover(crashed)][-1]
+    assert started(crashed) == PUSHES - 1
+
+
+def edited(directory: Path, *statements: str) -> None:
+    """Change something by hand, as if that had crashed, too."""
+    with by_hand(directory) as connection:
+        for statement in statements:
+            connection.execute(statement).fetchall()
+        content = {path: path.read_bytes() for path in directory.glob(f"{DATABASE_FILE}*")}
+    for path, content_of in content.items():
+        path.write_bytes(content_of)
 
 
 @pytest.mark.parametrize("spoil", LOSSES)

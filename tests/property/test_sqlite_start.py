@@ -86,7 +86,7 @@ def test_a_flipped_bit_in_the_log_is_refused_and_the_log_kept(crashed: Path) -> 
     flip(log_of(crashed), HEADER_SIZE + FRAME + 2000)
     damaged = log_of(crashed).read_bytes()
     said = refusal(crashed)
-    assert "SQLite would drop" in said
+    assert "is damaged at frame 2: SQLite would drop" in said
     assert f"python -m ezra recover -d {crashed}" in said
     assert refusal(crashed) == said
     (copy,) = crashed.glob("*.damaged-*")

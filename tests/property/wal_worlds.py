@@ -136,7 +136,7 @@ class Crashed:
         """
         self.put(log)
         with reading(self.path) as connection:
-            findings = inspect_tail(connection, self.path, 0, fsynced=fsynced)
+            findings = inspect_tail(connection, self.path, None, fsynced=fsynced)
             return findings, connection.execute("SELECT count(*) FROM commits").fetchone()[0]
 
 

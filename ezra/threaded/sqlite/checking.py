@@ -16,6 +16,7 @@ from pathlib import Path
 from ezra.sansio.errors import StartError
 from ezra.sansio.model import wire_id
 from ezra.threaded.sqlite import faults, inspection, probe
+from ezra.threaded.sqlite.index import Index
 from ezra.threaded.sqlite.pool import BUSY_TIMEOUT
 from ezra.threaded.sqlite.rows import checksum
 from ezra.threaded.sqlite.schema import UPGRADES, check_identity
@@ -60,10 +61,10 @@ def check(path: Path, *, live: bool = False, checksums: bool = True) -> Iterator
         header = inspection.read_header(path)
         yield Line(f"{path}: EZRA's, format {header.version} of {len(UPGRADES)}")
         around = nullcontext() if live else probe.left_as_found(path)
-        promised = yield from _check_wal_header(path, header, live=live)
+        looks, promised = yield from _check_wal_header(path, header, live=live)
         with around, probe.reading(path, busy_timeout=BUSY_TIMEOUT) as connection:
             connection.execute("BEGIN")
-            if promised is not None:
+            if looks:
                 yield from _check_wal(connection, path, promised)
             yield from _check_content(connection, path)
             if checksums:
@@ -78,21 +79,23 @@ def check(path: Path, *, live: bool = False, checksums: bool = True) -> Iterator
 
 def _check_wal_header(
     path: Path, header: inspection.Header, *, live: bool
-) -> Generator[Line, None, int | None]:
-    """Return what the log must have by its index; None where it is not to be looked at."""
+) -> Generator[Line, None, tuple[bool, Index | None]]:
+    """Return whether the log is to be looked at, and the index that tells what it must have."""
     if live:
         yield Line(
             "log: in use by a running server, not scanned; what it has committed is looked at"
         )
-        return None
+        return False, None
     try:
-        return inspection.inspect_files(path, header)
+        return True, inspection.inspect_files(path, header)
     except (inspection.Damage, StartError) as error:
         yield Line(f"log: {error}", sound=False)
-        return None
+        return False, None
 
 
-def _check_wal(connection: sqlite3.Connection, path: Path, promised: int) -> Iterator[Line]:
+def _check_wal(
+    connection: sqlite3.Connection, path: Path, promised: Index | None
+) -> Iterator[Line]:
     """Hold the log against what SQLite reads of it."""
     try:
         findings = inspection.inspect_tail(connection, path, promised, fsynced=True)

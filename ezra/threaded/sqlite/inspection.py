@@ -51,11 +51,15 @@ class Header:
 class Damage(Exception):
     """A file is not what was written. The text says which and how; nothing was changed."""
 
-    def __init__(self, path: Path, what: str, findings: Findings | None = None) -> None:
+    def __init__(
+        self, path: Path, what: str, findings: Findings | None = None, *, ahead: bool = False
+    ) -> None:
         super().__init__(f"{path} {what}")
         self.path = path
         self.findings = findings
-        """What SQLite would leave out, where that is known."""
+        """What neither SQLite reads nor the database has, where that is known."""
+        self.ahead = ahead
+        """Whether the database has more than what is left of the log, for certain."""
 
 
 def read_header(path: Path) -> Header:
@@ -82,7 +86,7 @@ def read_header(path: Path) -> Header:
     return found
 
 
-def inspect_files(path: Path, header: Header, *, fsynced: bool = True) -> int:
+def inspect_files(path: Path, header: Header, *, fsynced: bool = True) -> Index | None:
     """See that a database's files are whole and belong together, as far as their headers tell.
 
     Before SQLite opens it: that makes the index anew, which may prove that the log was longer.
@@ -93,7 +97,8 @@ def inspect_files(path: Path, header: Header, *, fsynced: bool = True) -> int:
         fsynced: as for `inspect_tail`.
 
     Returns:
-        The last frame that the log must have, by its index; 0 where that proves nothing.
+        The log's index, which tells how many frames the log must have; None where it proves
+        nothing.
 
     Raises:
         StartError: the log, or the database that it belonged to, is not there any more; or there
@@ -121,14 +126,14 @@ def inspect_files(path: Path, header: Header, *, fsynced: bool = True) -> int:
     if wal.page_size != header.page_size:
         raise Damage(log, f"has pages of {wal.page_size} bytes, the database of {header.page_size}")
     if index is None or index.salts != wal.salts:
-        return 0
+        return None
     if fsynced and wal.whole_frames < index.frames:
-        raise _cut_off(log, index.frames, wal.whole_frames)
-    return index.frames
+        raise _cut_off(log, index, wal.whole_frames)
+    return index
 
 
 def inspect_tail(
-    connection: sqlite3.Connection, path: Path, promised: int, *, fsynced: bool
+    connection: sqlite3.Connection, path: Path, promised: Index | None, *, fsynced: bool
 ) -> Findings:
     """Hold how far SQLite reads the log against what is in it.
 
@@ -144,12 +149,12 @@ def inspect_tail(
     """
     log = companion(path, "-wal")
     committed, findings = _examine(connection, path)
-    if findings.tail is not Tail.DAMAGED and committed < promised:
+    if findings.tail is not Tail.DAMAGED:
+        if promised is None or committed >= promised.frames:
+            return findings
         if fsynced:
             raise _cut_off(log, promised, committed)
-        return Findings(Tail.TORN, committed + 1, promised - committed)
-    if findings.tail is not Tail.DAMAGED:
-        return findings
+        return Findings(Tail.TORN, committed + 1, promised.frames - committed)
     if not fsynced:
         return Findings(Tail.TORN, findings.bad, findings.frames, findings.commits)
     raise Damage(
@@ -217,28 +222,31 @@ def _examine(connection: sqlite3.Connection, path: Path) -> tuple[int, Findings]
         return committed, Findings(Tail.CLEAN) if wal is None else tail.examine(wal, committed)
 
 
-def _promised_beyond_header(log: Path, index: Index | None, *, fsynced: bool) -> int:
+def _promised_beyond_header(log: Path, index: Index | None, *, fsynced: bool) -> Index | None:
     """As `inspect_files`, for a log that is there and has no frame.
 
     What was in it may be in the database, and it was cut off then: see `checkpoints.make_empty`.
     """
     if index is None or not index.unwritten or not log.exists():
-        return 0
+        return None
     with log.open("rb") as file:
         wal = open_wal(file)
     if wal is not None and wal.salts != index.salts:
-        return 0
+        return None
     if fsynced:
-        raise _cut_off(log, index.frames, 0)
-    return index.frames
+        raise _cut_off(log, index, 0)
+    return index
 
 
-def _cut_off(log: Path, promised: int, left: int) -> Damage:
+def _cut_off(log: Path, index: Index, left: int) -> Damage:
+    ahead = left < index.brought_in
+    drop = "take the database back to them" if ahead else "drop the others"
     return Damage(
         log,
-        f"has lost its end: by its index {promised} frames of it were committed, and {left} can be "
-        "read: SQLite would drop the others without a word",
-        Findings(Tail.DAMAGED, left + 1, promised - left),
+        f"has lost its end: by its index {index.frames} frames of it were committed, and {left} "
+        f"can be read: SQLite would {drop} without a word",
+        Findings(Tail.DAMAGED, left + 1, index.frames - max(left, index.brought_in)),
+        ahead=ahead,
     )
 
 

@@ -51,7 +51,7 @@ def _recover(path: Path) -> Iterator[Line]:
     yield Line(str(damage), sound=False)
     workshop = path.parent / WORKSHOP
     try:
-        made, how = _make_sound(path, workshop)
+        made, how = _make_sound(path, workshop, with_log=not damage.ahead)
         yield Line(f"sound: {how}")
         yield Line(f"kept: what was there, in {_replace(path, made)}")
         yield Line(f"{path}: can be started on. {_not_in_it(damage)}")
@@ -75,18 +75,24 @@ def _damage_of(path: Path) -> inspection.Damage | None:
     return None
 
 
-def _make_sound(path: Path, workshop: Path) -> tuple[Path, str]:
-    """Return the newest sound database that can be made, and how it came about."""
+def _make_sound(path: Path, workshop: Path, *, with_log: bool) -> tuple[Path, str]:
+    """Return the newest sound database that can be made, and how it came about.
+
+    Args:
+        path: the damaged one.
+        workshop: a directory to make it in.
+        with_log: whether the log may have something that the database has not.
+    """
     shutil.rmtree(workshop, ignore_errors=True)
     ways = (
         (True, "what SQLite can read of the log is in the database"),
         (False, "the database as it was when the log last went into it, without the log"),
     )
     sound = []
-    for number, (with_log, how) in enumerate(ways):
-        made = _try(path, workshop / str(number), with_log=with_log)
+    for number, (played_in, how) in enumerate(ways[not with_log :]):
+        made = _try(path, workshop / str(number), with_log=played_in)
         if all(line.sound for line in check(made, checksums=False)):
-            sound.append((_newest_in(made), with_log, made, how))
+            sound.append((_newest_in(made), played_in, made, how))
     if sound:
         return max(sound)[2:]
     raise StartError(
@@ -165,4 +171,6 @@ def _new_directory(path: Path) -> Path:
 def _not_in_it(damage: inspection.Damage) -> str:
     if damage.findings is None:
         return "What was in the log alone is not in it"
+    if not damage.findings.frames:
+        return "Nothing was in the log alone"
     return f"Not in it: {inspection.count_lost(damage.findings)}, the last that were committed"
