@@ -247,7 +247,7 @@ class Client:
             await self._writer.drain()
         except OSError:
             lost = self._connection.send_failed()
-            claims = ((task.id, task.attempts) for delivery in lost for task in delivery.tasks)
+            claims = ((task.id, task.claim) for delivery in lost for task in delivery.tasks)
             self._queue.apply(operations.Release(tuple(claims)))
             raise
 

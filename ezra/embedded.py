@@ -57,6 +57,8 @@ class Task:
     max_attempts: int
     worker: str
     """Who popped it."""
+    claim: int
+    """Which pop of the task this was, of all that there ever were, whatever counted."""
 
 
 class Ezra:
@@ -236,20 +238,22 @@ class Ezra:
             NackMode(mode),
             delay=arguments.delay(delay),
             reason=arguments.reason(reason),
-            attempt=task.attempts,
+            claim=task.claim,
         )
         return self._execute([nack]) == [1]
 
     def extend(self, task: Task) -> bool:
         """Renew the hold on a task that takes long: its visibility timeout begins anew.
 
-        Returns False when the hold is lost: the task is in flight no more, or another worker's.
+        Returns False when the hold is lost: the task is in flight no more, or was popped again since,
+        be it by a worker of the same name.
 
         Raises:
             ValueError, TypeError, EzraError: as `push`.
         """
         name, number = which(task)
-        return self._execute([Extend(name, task.worker, (number,))]) == [(number,)]
+        extend = Extend(name, task.worker, (number,), claim=task.claim)
+        return self._execute([extend]) == [(number,)]
 
     def queue_info(self, queue: str) -> QueueInfo | None:
         """Return a queue's books (ready, scheduled, in_flight, done, dead …), None if unknown.
@@ -343,6 +347,7 @@ def make_task(claimed: Claimed, queue: str, worker: str) -> Task:
         claimed.attempts,
         claimed.max_attempts,
         worker,
+        claimed.claim,
     )
 
 

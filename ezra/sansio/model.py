@@ -116,7 +116,7 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A task as it is handed to a worker. `id` and `attempts` together name this one claim."""
+    """A task as it is handed to a worker. `id` and `claim` together name this one claim."""
 
     id: int
     payload: bytes | None
@@ -124,6 +124,9 @@ class Claimed:
     attempts: int
     """Counts this claim, too: 1 on the first delivery."""
     max_attempts: int
+    claim: int
+    """Which claim of the task this is, of all that there ever were. Attempts cannot tell: a claim
+    from the dead-letter queue counts none, and one that was undone is counted again."""
     idle: int = 0
     """How long it had been idle with the worker from whom it was taken over; 0 from the queue."""
 

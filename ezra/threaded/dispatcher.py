@@ -260,5 +260,5 @@ def release(engine: Engine, deliveries: Sequence[Delivery]) -> Outcome:
 
     An `EzraError` instead of the number: they come back when their leases lapse.
     """
-    claims = tuple((task.id, task.attempts) for given in deliveries for task in given.tasks)
+    claims = tuple((task.id, task.claim) for given in deliveries for task in given.tasks)
     return execute(engine, [Release(claims)])[0] if claims else 0

@@ -138,7 +138,7 @@ class Simulation:
             assert isinstance(deliveries, tuple)
             claimed = [task for delivery in deliveries for task in delivery.tasks]
         if lost and self.chance.random() < 0.5:
-            self._do(ops.Release(tuple((task.id, task.attempts) for task in claimed)))
+            self._do(ops.Release(tuple((task.id, task.claim) for task in claimed)))
         tasks = [Delivery(one.id, (one.payload or b"").decode(), one.attempts) for one in claimed]
         if not lost:
             client.has = [(queue, one.id, one.attempt) for one in tasks]

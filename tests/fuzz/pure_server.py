@@ -84,7 +84,7 @@ class PureServer(FakeHost):
 
     def release(self, deliveries: Sequence[Delivery]) -> None:
         """Undo claims whose replies nobody received."""
-        claims = tuple((task.id, task.attempts) for given in deliveries for task in given.tasks)
+        claims = tuple((task.id, task.claim) for given in deliveries for task in given.tasks)
         if claims:
             self.carry_out(Release(claims))
 

@@ -100,7 +100,7 @@ def test_push_pop_ack(queue: Ezra) -> None:
     number = queue.push("q", b"hello", headers=[("lang", "en"), (b"raw", b"\xff")])
     task = popped(queue.pop("q", worker="me"))
     assert task == Task(
-        number, "q", b"hello", ((b"lang", b"en"), (b"raw", b"\xff")), 1, 3, worker="me"
+        number, "q", b"hello", ((b"lang", b"en"), (b"raw", b"\xff")), 1, 3, "me", claim=1
     )
     assert [queue.ack(task), queue.ack(task)] == [True, False]
     assert queue.pop("q") is None
@@ -212,6 +212,23 @@ def test_a_claim_has_the_wire_s_bound(queue: Ezra) -> None:
     """More than so many tasks are not taken at once."""
     queue.push_many("q", [b""] * (MAX_CLAIM + 1))
     assert len(queue.pop_many("q", count=2**31)) == MAX_CLAIM
+
+
+@pytest.mark.parametrize("worker", ["one", None])
+def test_who_was_too_slow_takes_nothing_from_the_next_one(
+    timed: Ezra, clock: FakeClock, worker: str | None
+) -> None:
+    """Not even of a dead-letter queue, where both are on the same attempt; nor by its own name."""
+    timed.push("q", b"x")
+    timed.nack(popped(timed.pop("q")), mode="FATAL")
+    slow = popped(timed.pop("q::dead", worker=worker))
+    clock.advance(30 * SECOND)
+    holder = popped(timed.pop("q::dead", worker=worker and "another"))
+    assert slow.attempts == holder.attempts
+    assert not timed.extend(slow)
+    assert not timed.nack(slow)
+    assert timed.extend(holder)
+    assert timed.nack(holder)
 
 
 def test_the_books(queue: Ezra) -> None:

@@ -203,6 +203,10 @@ def one_id(tasks: Sequence[Task]) -> st.SearchStrategy[int]:
     return st.sampled_from([0, 1, MAX_ID, *known, *(task_id + 1 for task_id in known)])
 
 
+claim_numbers = st.one_of(st.none(), st.none(), st.integers(1, 3))
+"""Which claim a fence means; mostly there is none."""
+
+
 def nacks(tasks: Sequence[Task]) -> st.SearchStrategy[Nack]:
     """Return nacks in every mode, with and without each option."""
     return st.builds(
@@ -214,9 +218,16 @@ def nacks(tasks: Sequence[Task]) -> st.SearchStrategy[Nack]:
         reason=reasons,
         attempt=st.one_of(st.none(), st.none(), st.integers(0, 3)),
         attempts=st.one_of(st.none(), st.none(), st.integers(0, 4)),
+        claim=claim_numbers,
         strict=st.booleans(),
         counts_done=st.booleans(),
     )
+
+
+def extensions(tasks: Sequence[Task]) -> st.SearchStrategy[Extend]:
+    """Return heartbeats for these tasks, some of them for one claim only."""
+    group = st.none() | groups
+    return st.builds(Extend, queues, workers, ids_of(tasks), group=group, claim=claim_numbers)
 
 
 def takeovers(tasks: Sequence[Task]) -> st.SearchStrategy[TakeOver | TakeIdle]:
@@ -241,9 +252,9 @@ def takeovers(tasks: Sequence[Task]) -> st.SearchStrategy[TakeOver | TakeIdle]:
 
 def releases(tasks: Sequence[Task]) -> st.SearchStrategy[Release]:
     """Return releases of these tasks, some of them naming a claim that is over."""
-    held = [(task.id, task.attempts) for task in tasks if task.status is Status.IN_FLIGHT]
-    over = [(task_id, attempts + 1) for task_id, attempts in held]
-    others = [(task.id, task.attempts) for task in tasks]
+    held = [(task.id, task.claims) for task in tasks if task.status is Status.IN_FLIGHT]
+    over = [(task_id, claim - 1) for task_id, claim in held]
+    others = [(task.id, task.claims) for task in tasks]
     one = st.sampled_from([*held * 2, *over, *others, (-1, 1)])
     return st.builds(Release, st.lists(one, max_size=3).map(tuple))
 
@@ -312,7 +323,7 @@ def steps(tasks: Sequence[Task], now: int, *, may_wait: bool) -> st.SearchStrate
         lambda: takeovers(tasks),
         lambda: releases(tasks),
         lambda: erasures(tasks),
-        lambda: st.builds(Extend, queues, workers, ids_of(tasks), group=st.none() | groups),
+        lambda: extensions(tasks),
         changes_of_queues,
     )
     return st.sampled_from(kinds).flatmap(lambda kind: kind())

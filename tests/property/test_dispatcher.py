@@ -6,16 +6,21 @@ What may have very many tasks to change goes in pieces, and an error says what w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import cast
 
 import pytest
 
 from ezra.sansio.connection import Closed, Connection, Read, Signal
 from ezra.sansio.errors import CommandError, EzraError, OutcomeUnknown, StorageFull, Text
-from ezra.sansio.model import Defaults, NewTask
-from ezra.sansio.queue.operations import Ack, Operation, Outcome, Push
+from ezra.sansio.model import SECOND, Address, Defaults, Delivery, NackMode, NewTask
+from ezra.sansio.queue.operations import Ack, Claim, Extend, Nack, Operation, Outcome, Push
 from ezra.threaded import dispatcher as dispatching
-from ezra.threaded.dispatcher import TOGETHER, Dispatcher
+from ezra.threaded.dispatcher import TOGETHER, Dispatcher, release
+from ezra.threaded.engine import Engine
 from ezra.threaded.memory_engine import MemoryEngine
+from ezra.threaded.sqlite.engine import SqliteEngine
 from tests.property.fake_clock import FakeClock
 from tests.property.fake_host import FakeHost
 from tests.property.wire import request, session, split
@@ -180,3 +185,26 @@ def test_a_queue_that_is_refused_keeps_all_others_as_they_are(
     failed = answer(engine, "DEL q other nosuch")
     assert str(failed) == Text.UNFINISHED.format(queue="other", waiting=1, in_flight=0, dead=0)
     assert done(engine) == 5
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_late_release_takes_a_dead_task_from_nobody(tmp_path: Path, *, stored: bool) -> None:
+    """Its claims are all on the same attempt, and only the one that was undelivered is undone."""
+    clock = FakeClock()
+    lease = Defaults(visibility_timeout=SECOND)
+    engine: Engine = SqliteEngine(tmp_path, lease, clock) if stored else MemoryEngine(lease, clock)
+    with closing(engine):
+        (number,) = cast(list[int], engine.execute([Push("q", NewTask(b"p"))]))
+        claim = Claim((Address("q"),), "a")
+        engine.execute([claim, Nack("q", (number,), NackMode.FATAL)])
+        given = []
+        for worker in ("a", "b"):
+            (outcome,) = engine.execute([Claim((Address("q", dead=True),), worker)])
+            given.append(cast(tuple[Delivery, ...], outcome))
+            clock.advance(SECOND)
+        (outcome,) = engine.execute([Claim((Address("q", dead=True),), "b")])
+        holds = cast(tuple[Delivery, ...], outcome)
+        for late in given:
+            assert release(engine, late) == 0
+        assert engine.execute([Extend("q", "b", (number,))]) == [(number,)]
+        assert release(engine, holds) == 1

@@ -12,7 +12,7 @@ import pytest
 from ezra.sansio.model import Address, Claimed, Delivery, Entry, Taken
 from ezra.threaded import failpoints
 
-TASK = Claimed(1, b"p", (), 1, 3)
+TASK = Claimed(1, b"p", (), 1, 3, claim=1)
 
 
 @pytest.fixture(autouse=True)

@@ -54,7 +54,9 @@ TASKS = """
 """
 """A task in every state that the first version knows; the last queue's was never claimed."""
 
-PAYLOADS = "INSERT INTO payloads SELECT id, CAST(id AS BLOB), x'' FROM tasks"
+PAYLOADS = """
+    INSERT INTO payloads (task_id, payload, headers) SELECT id, CAST(id AS BLOB), x'' FROM tasks
+"""
 
 
 def test_what_was_released_is_never_edited() -> None:
@@ -72,7 +74,7 @@ def older(directory: Path, version: int) -> None:
             connection.execute(statement)
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_database_of_an_older_version_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, version: int
 ) -> None:
@@ -89,7 +91,7 @@ def test_a_database_of_an_older_version_goes_on(
         ]
         assert (found[4].status, found[4].last_error) == (Status.AVAILABLE, RESTARTED)
         assert (found[7].status, found[7].dead_at) == (Status.DEAD, START)
-        assert {task.renewed_at for task in found.values()} == {None}
+        assert {(task.renewed_at, task.claims) for task in found.values()} == {(None, 0)}
         assert stored_groups(tmp_path) == {"q": {"g"}, "r": set()}
         assert stored_keys(tmp_path) == []
         assert one(engine, Ack("q", (3,))) == 1
@@ -110,7 +112,7 @@ def test_what_was_claimed_is_known_after_an_upgrade(tmp_path: Path) -> None:
         assert [info and info.last_claimed for info in infos] == [7, 0]
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_an_upgraded_database_is_like_a_new_one(tmp_path: Path, version: int) -> None:
     """The same tables, indexes, triggers and views, to the letter."""
     (tmp_path / "new").mkdir()

@@ -18,7 +18,7 @@ from ezra.sansio.queue.lifecycle import (
     release_event,
     transition,
 )
-from ezra.sansio.queue.operations import Nack, TakeOver
+from ezra.sansio.queue.operations import Extend, Nack, TakeOver
 from ezra.sansio.queue.task import Task, scheduled_time
 
 
@@ -47,6 +47,7 @@ def claimed(task: Task, worker: str, lease_until: int, now: int) -> Task:
         task,
         status=transition(task.status, Event.CLAIM),
         attempts=task.attempts if task.from_dead else counted,
+        claims=task.claims + 1,
         worker=worker,
         claimed_at=now,
         renewed_at=None,
@@ -75,7 +76,15 @@ def seen_damaged(task_id: int, finding: str) -> Entry:
 
 def handed_out(task: Task, idle: int = 0) -> Claimed:
     """Return the task as its worker sees it; `idle` is for how long nobody cared for it before."""
-    return Claimed(task.id, task.payload, task.headers, task.attempts, task.max_attempts, idle)
+    return Claimed(
+        task.id,
+        task.payload,
+        task.headers,
+        task.attempts,
+        task.max_attempts,
+        task.claims,
+        idle,
+    )
 
 
 def idle(task: Task, now: int) -> int:
@@ -109,6 +118,12 @@ def acked(task: Task, event: Event, now: int) -> Task:
         lapsed=False,
         damaged=False,
     )
+
+
+def is_extended(task: Task, extend: Extend) -> bool:
+    """Say whether the heartbeat is of who holds the task."""
+    held = task.status is Status.IN_FLIGHT and task.worker == extend.worker
+    return held and extend.claim in (None, task.claims)
 
 
 def extended(task: Task, lease_until: int, now: int) -> Task:
@@ -176,7 +191,8 @@ def failed(task: Task, reason: str, retry_delay: int, now: int) -> Task:
 
 def is_nacked(task: Task, nack: Nack) -> bool:
     """Say whether the nack is about the task as it is."""
-    return task.status is Status.IN_FLIGHT and nack.attempt in (None, task.attempts)
+    meant = nack.attempt in (None, task.attempts) and nack.claim in (None, task.claims)
+    return task.status is Status.IN_FLIGHT and meant
 
 
 def counts_for(task: Task, nack: Nack) -> bool:
@@ -190,6 +206,11 @@ def nacked(task: Task, nack: Nack, retry_delay: int, now: int) -> Task:
     event = _event_of(task, nack, attempts)
     back = _given_back(task, event, _delay_after(nack, retry_delay), now)
     return replace(back, attempts=attempts, last_error=_error_after(task, nack))
+
+
+def is_released(task: Task, claim: int) -> bool:
+    """Say whether the task is in flight by this claim, and no later one."""
+    return task.status is Status.IN_FLIGHT and task.claims == claim
 
 
 def released(task: Task, now: int) -> Task:

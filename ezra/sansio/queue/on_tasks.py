@@ -11,7 +11,6 @@ from itertools import islice
 from typing import assert_never
 
 from ezra.sansio.errors import CommandError, Text
-from ezra.sansio.model import Status
 from ezra.sansio.queue import changes
 from ezra.sansio.queue.lifecycle import Event
 from ezra.sansio.queue.operations import Ack, Erase, Extend, Nack, Release, Trim
@@ -66,11 +65,7 @@ def _extend(state: State, extend: Extend) -> tuple[int, ...]:
     queue, group, worker = extend.queue, extend.group, extend.worker
     if group is not None:
         state.read_through(queue, group)
-    held = [
-        task
-        for task in state.of_queue(queue, extend.ids)
-        if task.status is Status.IN_FLIGHT and task.worker == worker
-    ]
+    held = [task for task in state.of_queue(queue, extend.ids) if changes.is_extended(task, extend)]
     for task in held:
         state.put(changes.extended(task, state.lease_until(task), state.now))
     if group is not None:
@@ -80,9 +75,9 @@ def _extend(state: State, extend: Extend) -> tuple[int, ...]:
 
 def _release(state: State, release: Release) -> int:
     count = 0
-    for task_id, attempts in release.claims:
+    for task_id, claim in release.claims:
         task = state.store.get(task_id)
-        if task and task.status is Status.IN_FLIGHT and task.attempts == attempts:
+        if task and changes.is_released(task, claim):
             state.put(changes.released(task, state.now))
             count += 1
     return count

@@ -165,6 +165,9 @@ class Nack:
     """Raise `CommandError` if none was in flight."""
     counts_done: bool = False
     """Count those that are done, too; nothing happens to them."""
+    claim: int | None = None
+    """Only the tasks that are held by this claim (`Claimed.claim`): it names one claim of a task,
+    where several may have the same attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,8 @@ class Extend:
     ids: tuple[int, ...]
     group: str | None = None
     """Where it is given it must be known: else, or without the queue, `CommandError`."""
+    claim: int | None = None
+    """Only the tasks that are held by this claim (`Claimed.claim`), for workers of one name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +232,8 @@ class TakeIdle:
 class Release:
     """A claim's answer could not be delivered: it never counted. Answers how many were released.
 
-    `claims` are (id, attempts) pairs; a task that has moved on since that claim is left alone.
+    `claims` are pairs of `Claimed.id` and `Claimed.claim`; a task that has moved on since that
+    claim is left alone, whoever claimed it since.
     """
 
     claims: tuple[tuple[int, int], ...]

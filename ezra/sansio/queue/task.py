@@ -32,6 +32,9 @@ class Task:
     """Its scheduled time: claimable from this moment on, and its place among equal priorities."""
     status: Status = Status.AVAILABLE
     attempts: int = 0
+    claims: int = 0
+    """How often it has been claimed, whatever counted as an attempt; never set back. Of a task in
+    flight it says which claim this is."""
     worker: str | None = None
     """Who holds it; of a done task, who held it last."""
     claimed_at: int | None = None

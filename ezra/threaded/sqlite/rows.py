@@ -29,11 +29,11 @@ LOADED = (
     "tasks.id, tasks.priority, tasks.max_attempts, tasks.visibility_timeout, tasks.created_at, "
     "tasks.expires_at, tasks.available_at, tasks.status, tasks.attempts, tasks.worker, "
     "tasks.claimed_at, tasks.renewed_at, tasks.lease_until, tasks.lapsed, tasks.last_error, "
-    "tasks.finished_at, tasks.dead_at, tasks.damaged, tasks.queue_id"
+    "tasks.finished_at, tasks.dead_at, tasks.damaged, tasks.claims, tasks.queue_id"
 )
 """The columns of a task in the order in which `to_task` reads them; its queue comes last."""
 
-QUEUE_ID = 18
+QUEUE_ID = 19
 """Where the queue's number stands in such a row; the columns of `PUSHED` may follow."""
 
 PUSHED = "CAST(payload AS BLOB), CAST(headers AS BLOB), checksum"
@@ -70,6 +70,7 @@ def to_task(row: Row, queue: str, payload: bytes | None = None, headers: Headers
         finished_at=row[15],
         dead_at=row[16],
         damaged=row[17] == 1,
+        claims=row[18],
     )
 
 
@@ -111,6 +112,7 @@ def changed_row(task: Task, now: int) -> Row:
         task.last_error,
         task.finished_at,
         task.dead_at,
+        task.claims,
     )
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import sqlite3
 
 from ezra.sansio.errors import StartError
-from ezra.threaded.sqlite import schema_step_1, schema_step_2, schema_step_3
+from ezra.threaded.sqlite import schema_step_1, schema_step_2, schema_step_3, schema_step_4
 
 APPLICATION_ID = 0x455A5241
 """`EZRA` in ASCII: what tells our files from other SQLite databases."""
@@ -39,6 +39,7 @@ UPGRADES: tuple[tuple[str, ...], ...] = (
     schema_step_1.STATEMENTS,
     schema_step_2.STATEMENTS,
     schema_step_3.STATEMENTS,
+    schema_step_4.STATEMENTS,
 )
 """The steps from an empty database to the present version, which is their number."""
 

@@ -115,8 +115,9 @@ def update_tasks(count: int) -> str:
         UPDATE tasks SET status = new.column2, available_at = new.column3, scheduled = new.column4,
             attempts = new.column5, worker = new.column6, claimed_at = new.column7,
             renewed_at = new.column8, lease_until = new.column9, lapsed = new.column10,
-            last_error = new.column11, finished_at = new.column12, dead_at = new.column13
-        FROM (VALUES {_rows(count, 13)}) AS new WHERE tasks.id = new.column1
+            last_error = new.column11, finished_at = new.column12, dead_at = new.column13,
+            claims = new.column14
+        FROM (VALUES {_rows(count, 14)}) AS new WHERE tasks.id = new.column1
     """
 
 

@@ -88,7 +88,7 @@ def extend(tx: Transaction, calls: Sequence[Call]) -> None:
         held = [
             task
             for task in _of_queue(tasks, queue, extend.ids)
-            if task.status is Status.IN_FLIGHT and task.worker == worker
+            if changes.is_extended(task, extend)
         ]
         if group is not None:
             tx.registry.roster.see(queue, group, worker, tx.now, active=bool(held))
@@ -103,10 +103,9 @@ def release(tx: Transaction, calls: Sequence[Call]) -> None:
 
     def answer(tasks: Tasks, release: Release) -> tuple[int, list[Task]]:
         back: Tasks = {}
-        for task_id, attempts in release.claims:
+        for task_id, number in release.claims:
             task = tasks.get(task_id)
-            held = task is not None and task.status is Status.IN_FLIGHT and task_id not in back
-            if task is not None and held and task.attempts == attempts:
+            if task and task_id not in back and changes.is_released(task, number):
                 back[task_id] = changes.released(task, tx.now)
         return len(back), list(back.values())
 

@@ -28,10 +28,10 @@ FIVE = 1 << SEQUENCE_BITS | 5
 NINE = 2 << SEQUENCE_BITS | 9
 """The task `2-9`."""
 
-TASK = Claimed(FIVE, b"body", ((b"b", b"1"), (b"a", b"2")), 2, 3)
-FOREIGN = Claimed(NINE, None, ((b"__data__", b"\x00\xff"), (b"ttl", b"x")), 1, 3)
-IDLE_TASK = Claimed(FIVE, b"body", (), 2, 3, idle=7_500)
-NEW_TASK = Claimed(NINE, None, ((b"f", b"w"),), 1, 3)
+TASK = Claimed(FIVE, b"body", ((b"b", b"1"), (b"a", b"2")), 2, 3, claim=2)
+FOREIGN = Claimed(NINE, None, ((b"__data__", b"\x00\xff"), (b"ttl", b"x")), 1, 3, claim=1)
+IDLE_TASK = Claimed(FIVE, b"body", (), 2, 3, claim=2, idle=7_500)
+NEW_TASK = Claimed(NINE, None, ((b"f", b"w"),), 1, 3, claim=1)
 DELIVERY = (Delivery(Address("q"), (TASK,)), Delivery(Address("r"), (FOREIGN,)))
 
 FIRST = Entry(FIVE, b"body", ((b"h", b"v"),))

@@ -111,7 +111,9 @@ def test_what_was_pushed_comes_back(
     pushed += _flat(headers)
     added = [] if payload is None else [b"attempts", b"1", b"max_attempts", b"3"]
     assert list(entry_fields(Entry(1, payload, tuple(headers)))) == pushed
-    assert list(claimed_fields(Claimed(1, payload, tuple(headers), 1, 3))) == pushed + added
+    assert (
+        list(claimed_fields(Claimed(1, payload, tuple(headers), 1, 3, claim=1))) == pushed + added
+    )
 
 
 def test_entries_look_alike_claimed_or_not() -> None:

@@ -187,7 +187,11 @@ def nack_count(tasks: Sequence[Task], nack: Nack) -> int:
     counted = [Status.DONE] if nack.counts_done else []
     return sum(
         task.status in counted
-        or (task.status is Status.IN_FLIGHT and nack.attempt in (None, task.attempts))
+        or (
+            task.status is Status.IN_FLIGHT
+            and nack.attempt in (None, task.attempts)
+            and nack.claim in (None, task.claims)
+        )
         for task in named(tasks, nack.queue, nack.ids)
     )
 
@@ -197,7 +201,9 @@ def extended_ids(tasks: Sequence[Task], extend: Extend) -> tuple[int, ...]:
     return tuple(
         task.id
         for task in named(tasks, extend.queue, extend.ids)
-        if task.status is Status.IN_FLIGHT and task.worker == extend.worker
+        if task.status is Status.IN_FLIGHT
+        and task.worker == extend.worker
+        and extend.claim in (None, task.claims)
     )
 
 
@@ -212,7 +218,7 @@ def answer(tasks: Sequence[Task], operation: ByIds) -> int | tuple[int, ...]:
             return extended_ids(tasks, operation)
         case Release():
             held = [task for task in tasks if task.status is Status.IN_FLIGHT]
-            return len({(task.id, task.attempts) for task in held} & set(operation.claims))
+            return len({(task.id, task.claims) for task in held} & set(operation.claims))
         case Erase():
             return tuple(erased(tasks, operation))
         case Trim():
@@ -227,7 +233,7 @@ def may_end(operation: Operation, task: Task, now: int) -> bool:
         case Erase(queue=queue, ids=ids, acks=acks):
             return acks and task.queue == queue and task.id in ids
         case Release(claims=claims):
-            return (task.id, task.attempts) in claims
+            return (task.id, task.claims) in claims
         case Extend(queue=queue, ids=ids, worker=worker):
             return task.queue == queue and task.id in ids and task.worker == worker
         case RemoveWorker(queue=queue, worker=worker):
@@ -284,6 +290,7 @@ def check_record(task: Task, now: int) -> None:
     in_flight = task.status is Status.IN_FLIGHT
     waiting = task.status is Status.AVAILABLE
     assert 0 <= task.attempts <= task.max_attempts
+    assert task.claims > 0 or not in_flight
     assert (task.lease_until is not None) == in_flight
     assert task.renewed_at is None or in_flight
     assert task.lease_until is None or task.lease_until > now, "its lease has lapsed"

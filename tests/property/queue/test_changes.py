@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import cast
+
 import pytest
 
 from ezra.sansio.model import (
@@ -13,11 +16,12 @@ from ezra.sansio.model import (
     NackMode,
     NewTask,
     Status,
+    Taken,
 )
 from ezra.sansio.queue import changes
 from ezra.sansio.queue.lifecycle import CHECKSUM_WRONG, LAPSED
-from ezra.sansio.queue.operations import Ack, Claim, Nack, Release
-from tests.property.queue.story import DEAD, Q, Story, moment, only_task
+from ezra.sansio.queue.operations import Ack, Claim, Extend, Nack, Release, TakeIdle
+from tests.property.queue.story import DEAD, DEFAULTS, Q, Story, moment, only_task
 
 
 def test_a_claim_counts_an_attempt_and_gives_a_lease() -> None:
@@ -25,7 +29,7 @@ def test_a_claim_counts_an_attempt_and_gives_a_lease() -> None:
     story = Story()
     task_id = story.push(0, NewTask(b"x", ((b"h", b"v"),)))
     answer = story.do(3, Claim((Q,), "ann"))
-    assert only_task(answer) == Claimed(task_id, b"x", ((b"h", b"v"),), 1, 2)
+    assert only_task(answer) == Claimed(task_id, b"x", ((b"h", b"v"),), 1, 2, claim=1)
     task = story.task(task_id)
     assert (task.status, task.attempts, task.worker) == (Status.IN_FLIGHT, 1, "ann")
     assert (task.claimed_at, task.lease_until) == (moment(3), moment(13))
@@ -171,19 +175,19 @@ def test_a_new_claim_ends_the_time_for_late_acks() -> None:
 
 
 def test_an_undeliverable_claim_never_counted() -> None:
-    """A release restores the record as it was, also that of a dead task."""
+    """A release restores the record as it was, also that of a dead task; but it was claimed."""
     story = Story()
     task_id = story.push(0)
     before = story.task(task_id)
     story.claim(1)
     assert story.do(2, Release(((task_id, 2), (1, 1)))) == 0
     assert story.do(2, Release(((task_id, 1), (task_id, 1)))) == 1
-    assert story.task(task_id) == before
+    assert story.task(task_id) == replace(before, claims=1)
     dead = story.died(3)
     before = story.task(dead)
     assert story.claim(4, DEAD) == dead
-    assert story.do(5, Release(((dead, 1),))) == 1
-    assert story.task(dead) == before
+    assert story.do(5, Release(((dead, before.claims + 1),))) == 1
+    assert story.task(dead) == replace(before, claims=before.claims + 1)
 
 
 def test_a_release_that_comes_too_late_changes_nothing() -> None:
@@ -196,6 +200,46 @@ def test_a_release_that_comes_too_late_changes_nothing() -> None:
     story.do(10, Ack("q", (task_id,)))
     assert story.do(10, Release(((task_id, 2),))) == 0
     assert story.task(task_id).status is Status.DONE
+
+
+@pytest.mark.parametrize("between", ["released", "silent", "lapsed", "dead", "idle", "set back"])
+def test_a_number_names_one_claim_of_a_task(between: str) -> None:
+    """Whatever happened between two claims, at the same moment and by the same worker.
+
+    Who had the first of them takes nothing from who has the second.
+    """
+    story = Story(replace(DEFAULTS, visibility_timeout=1))
+    source = DEAD if between == "dead" else Q
+    task_id = story.died(0) if between == "dead" else story.push(0)
+    before = story.task(task_id).claims
+    first = only_task(story.do(0, Claim((source,), "ann", group="g")))
+    match between:
+        case "released":
+            assert story.do(0, Release(((task_id, first.claim),))) == 1
+        case "silent" | "dead":
+            assert story.nack(0, task_id, NackMode.SILENT) == 1
+        case "set back":
+            assert story.do(0, Nack("q", (task_id,), attempts=0)) == 1
+        case "lapsed":
+            story.machine.advance(moment(0) + 1)
+        case "idle":
+            story.configure(0, visibility_timeout=5)
+            story.do(0, Extend("q", "ann", (task_id,)))
+            taken = story.machine.apply(TakeIdle("q", "g", "ann", 2), moment(0) + 3)
+            second = cast(Taken, taken).tasks[0]
+        case _:
+            raise AssertionError(between)
+    if between != "idle":
+        second = only_task(story.do(0, Claim((source,), "ann")))
+    held = story.task(task_id)
+    assert (first.claim, second.claim, held.claims) == (before + 1, before + 2, before + 2)
+    assert story.do(0, Release(((task_id, first.claim),))) == 0
+    assert story.do(0, Nack("q", (task_id,), claim=first.claim)) == 0
+    assert story.do(0, Extend("q", "ann", (task_id,), claim=first.claim)) == ()
+    assert story.task(task_id) == held
+    assert story.do(0, Extend("q", "ann", (task_id,), claim=second.claim)) == (task_id,)
+    assert story.task(task_id).claims == second.claim, "a heartbeat is no claim"
+    assert story.do(0, Nack("q", (task_id,), claim=second.claim)) == 1
 
 
 def set_aside(story: Story, task_id: int, seconds: int) -> None:

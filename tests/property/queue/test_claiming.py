@@ -56,7 +56,9 @@ def test_a_take_over_is_a_failed_attempt_and_a_claim(story: Story) -> None:
     story.configure(0, retry_delay=SECOND)
     task_id = story.held(0)
     story.do(2, Extend("q", "ann", (task_id,)))
-    assert taken(story, 3, task_id, idle=1) == [Claimed(task_id, b"x", (), 2, 2, idle=SECOND)]
+    assert taken(story, 3, task_id, idle=1) == [
+        Claimed(task_id, b"x", (), 2, 2, claim=2, idle=SECOND)
+    ]
     task = story.task(task_id)
     assert (task.status, task.worker, task.attempts) == (Status.IN_FLIGHT, "bob", 2)
     assert (task.claimed_at, task.renewed_at, task.lease_until) == (moment(3), None, moment(13))
@@ -110,7 +112,7 @@ def test_ones_own_task_is_renewed_whatever_its_idle_time(story: Story) -> None:
         moment(11),
     )
     renewed = story.do(3, TakeIdle("q", "g", "bob", 0))
-    assert renewed == Taken((Claimed(task_id, b"x", (), 1, 2, idle=2 * SECOND),), 0)
+    assert renewed == Taken((Claimed(task_id, b"x", (), 1, 2, claim=1, idle=2 * SECOND),), 0)
 
 
 def test_a_search_counts_an_attempt_of_ones_own_task_too(story: Story) -> None:
@@ -145,7 +147,7 @@ def test_a_task_set_to_no_attempts_never_has_fewer(story: Story, undone: str) ->
     task_id = story.held(0)
     taken(story, 1, task_id, attempts=0)
     if undone == "released":
-        assert story.do(1, Release(((task_id, 0),))) == 1
+        assert story.do(1, Release(((task_id, 2),))) == 1
     else:
         assert story.do(1, Nack("q", (task_id,), NackMode.SILENT)) == 1
     assert story.task(task_id).attempts == 0
@@ -163,7 +165,7 @@ def test_force_claims_what_is_claimable(story: Story) -> None:
     story.do(0, Ack("q", (done,)))
     story.do(0, Nack("q", (dead,), attempts=9))
     asked = (later, done, dead, ready, ready, 1)
-    assert taken(story, 1, *asked, force=True) == [Claimed(ready, b"x", (), 1, 2)]
+    assert taken(story, 1, *asked, force=True) == [Claimed(ready, b"x", (), 1, 2, claim=1)]
     assert story.info(1).last_claimed == dead
     assert story.claim(1) == first
     assert taken(story, 1, first, idle=0, force=True) == []

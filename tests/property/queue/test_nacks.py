@@ -110,10 +110,10 @@ def test_a_nack_of_a_task_from_the_dead_letter_queue() -> None:
     before = story.task(task_id)
     story.claim(1, DEAD)
     story.do(2, Nack("q", (task_id,), NackMode.SILENT, delay=SECOND))
-    assert story.task(task_id) == before
+    assert story.task(task_id) == replace(before, claims=2)
     story.claim(3, DEAD)
     story.nack(4, task_id)
-    assert story.task(task_id) == replace(before, dead_at=moment(4))
+    assert story.task(task_id) == replace(before, dead_at=moment(4), claims=3)
 
 
 @pytest.mark.parametrize("mode", NackMode)
