@@ -4,7 +4,8 @@ An engine keeps queues of tasks, carries out the operations of `ezra.sansio.queu
 answers the looks of `ezra.sansio.queue.looks`, each of which says in its own docstring what it
 means. Two engines exist: `SqliteEngine` keeps its
 tasks in a file, `MemoryEngine` is the pure queue under a lock. Both behave alike to the letter; a
-test drives them side by side.
+test drives them side by side. (Where more than a hundred thousand things fall due at once, a look
+at the file counts some of them as they were; see `docs/decisions.md`.)
 
 The promises, for any number of threads:
 

@@ -26,7 +26,7 @@ TABLES = "SCAN (tasks|queues|payloads|groups|dedup_keys)"
 TRANSACTIONS = {"BEGIN", "COMMIT", "ROLLBACK", "SAVE", "KEEP", "UNDO", "CHECKPOINT", "BRING_IN"}
 """They say themselves what they are for."""
 
-SORTS_ALLOWED = {"IDLE", "ALL_IDLE", "HELD"}
+SORTS_ALLOWED = {"IDLE", "ALL_IDLE", "HELD", "LAPSED_IN_TURN"}
 """They put the tasks that a queue's workers hold in order."""
 
 
@@ -114,6 +114,8 @@ def test_a_plan_stays_when_a_person_has_analyzed_the_database(tmp_path: Path) ->
         for statement, index in [
             (statements.READY, "tasks_ready"),
             (statements.LAPSED, "tasks_leases"),
+            (statements.NEXT_PRIORITY, "tasks_turns"),
+            (statements.PROMOTE_IN_TURN, "tasks_turns"),
             (statements.HELD, "tasks_held"),
             (statements.IDLE, "tasks_held"),
             (statements.OLDEST_DONE, "tasks_finished"),

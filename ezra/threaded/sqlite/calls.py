@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import get_args
 
+from ezra.sansio.model import Address
 from ezra.sansio.queue.looks import Details, Groups, Look, Workers
 from ezra.sansio.queue.operations import (
     Ack,
@@ -63,6 +66,11 @@ ORDER: dict[Kind, int] = {
 }
 """What goes first where the order is ours: what makes work available before what takes it."""
 
+MINDFUL: frozenset[Kind] = frozenset(
+    {ConfigureQueue, AddWorker, Trim, DeleteQueues, *get_args(Look)}
+)
+"""What depends on tasks that it neither names nor takes as their turn comes."""
+
 
 class Call:
     """An operation and its outcome. Compared by identity; whoever leads the commit fills it in."""
@@ -119,6 +127,27 @@ def looks_back(call: Call) -> bool:
     claim = call.operation
     assert isinstance(claim, Claim)  # noqa: S101 - the caller has seen to it
     return not call.ticket and (claim.min_idle is not None or bool(claim.rereads))
+
+
+def minds_the_rest(operation: Request) -> bool:
+    """Say whether an operation, or a step of it, is `MINDFUL`.
+
+    Tasks that are named, or whose turn comes, are as they should be however much is due.
+    """
+    if isinstance(operation, Transact):
+        return any(map(minds_the_rest, operation.steps))
+    return type(operation) in MINDFUL
+
+
+def sources_of(operation: Request) -> tuple[Address, ...]:
+    """Return from where an operation takes the tasks whose turn it is, its steps included."""
+    match operation:
+        case Claim():
+            return operation.sources
+        case Transact():
+            return tuple(chain.from_iterable(map(sources_of, operation.steps)))
+        case _:
+            return ()
 
 
 def _take_while(line: deque[Call], kind: Kind) -> Iterator[Call]:

@@ -23,6 +23,7 @@ from ezra.threaded.sqlite import statements
 from ezra.threaded.sqlite.calls import Call, looks_back
 from ezra.threaded.sqlite.idle import Search, take_idle
 from ezra.threaded.sqlite.registry import Queue
+from ezra.threaded.sqlite.sweep import bring_in
 from ezra.threaded.sqlite.transaction import Transaction
 
 MOST_READ = 1_000
@@ -151,6 +152,8 @@ class Stock:
         queue = self._tx.registry.find(source.queue)
         if queue is None:
             return [], True
+        if self._tx.behind:
+            bring_in(self._tx, queue, dead=source.dead, wanted=size)
         if source.dead:
             return self._tx.select_some(statements.DEAD, queue.id, size, offset)
         return self._tx.select_some(statements.READY, queue.id, self._tx.now, size, offset)

@@ -178,18 +178,23 @@ class Committer:
             return
         deadline = submission.deadline
         self._clock.wait(submission.changed, deadline)
-        if submission.answered or self._clock.now() < deadline:
+        if self._clock.now() < deadline:
             return
-        if not self._leading and self.due <= deadline:
-            # What falls due by the deadline still comes in time.
-            self._lead()
+        # What falls due by the deadline still comes in time, however many sweeps it takes.
+        while not (self._leading or submission.answered) and self.due <= deadline:
+            if not self._lead():
+                break
         if not submission.answered:
             self.give_up(submission)
 
     # -- Leading -----------------------------------------------------------------------------------
 
-    def _lead(self) -> None:
-        """Commit everything that was submitted. Needs the lock, and lets go of it meanwhile."""
+    def _lead(self) -> bool:
+        """Commit everything that was submitted. Needs the lock, and lets go of it meanwhile.
+
+        Returns:
+            Whether the batch was written.
+        """
         self._check_locked()
         self._leading = True
         batch = self._gather()
@@ -211,6 +216,7 @@ class Committer:
                 self._report(error)
         if interrupted is not None:
             raise interrupted
+        return error is None
 
     def _take_lock_again(self) -> BaseException | None:
         """Take the lock, whatever comes meanwhile; return that, such as Ctrl-C, to be raised later.

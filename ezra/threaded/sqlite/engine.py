@@ -36,6 +36,7 @@ from ezra.threaded import failpoints
 from ezra.threaded.clock import Clock
 from ezra.threaded.engine import Engine, Submission
 from ezra.threaded.sqlite import faults, reading, statements
+from ezra.threaded.sqlite.calls import minds_the_rest
 from ezra.threaded.sqlite.checkpoints import Checkpoints, make_empty
 from ezra.threaded.sqlite.commit import Committer
 from ezra.threaded.sqlite.database import DATABASE_FILE, empty_wal, open_database
@@ -50,6 +51,11 @@ from ezra.threaded.sqlite.view import View
 from ezra.threaded.sqlite.writer import Writer
 
 log = logging.getLogger(__name__)
+
+MOST_SWEEPS = 100
+"""How many sweeps a look waits for: a hundred thousand ttls or delays, in about a second. With more
+than that due at once it is answered from what is done by then: nobody who watches a server waits
+for it without end."""
 
 READERS = 4
 """Connections for reading: more than there are cores would only wait for each other."""
@@ -112,12 +118,17 @@ class SqliteEngine(Engine):
     def submit(self, operations: Sequence[Operation]) -> Submission:
         """Hand over operations; they are carried out by whoever waits first.
 
+        What depends on tasks that it does not name has all that is due done before.
+
         Raises:
             LocalProtocolError: a transaction holds a step that it must not; nothing was done.
+            EngineError: what is due could not be done; nothing else was.
         """
         for operation in operations:
             if isinstance(operation, Transact):
                 check_steps(operation.steps)
+            if minds_the_rest(operation):
+                self._catch_up()
         return self._committer.submit(operations)
 
     def look(self, look: Look) -> Answer:
@@ -127,9 +138,9 @@ class SqliteEngine(Engine):
             CommandError: the look itself raises it.
             EngineError: the engine is closed, or the storage cannot be read.
         """
+        self._catch_up()
         if isinstance(look, reading.NEEDS_ROSTER):
             return self._look_leading(look)
-        self._catch_up()
         try:
             with self._readers.snapshot() as connection:
                 view = View(connection, self._clock.now(), Room(self._answer_size))
@@ -239,12 +250,18 @@ class SqliteEngine(Engine):
     # -- Time --------------------------------------------------------------------------------------
 
     def _catch_up(self) -> None:
-        """Before reading: do some of what is due, if anything is."""
+        """Before tasks are counted or listed: do what is due by now, sweep by sweep.
+
+        Others commit between the sweeps. Who looks waits no longer than `MOST_SWEEPS` of them take.
+        """
         if self._committer.failed:
             raise OutcomeUnknown(Text.STORAGE_FAILED)
         if self._closed:
             raise EngineClosed(Text.SHUTTING_DOWN)
-        if self._committer.due <= self._clock.now():
+        now = self._clock.now()
+        for _ in range(MOST_SWEEPS):
+            if self._committer.due > now:
+                return
             self._sweep_once()
 
     def _sweep_once(self) -> None:

@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from ezra.sansio.model import Address
 from ezra.sansio.queue.operations import Claim
-from ezra.threaded.sqlite.calls import Call
+from ezra.threaded.sqlite.calls import Call, sources_of
 
 
 class Parking:
@@ -43,6 +43,18 @@ class Parking:
     def addresses(self) -> list[Address]:
         """Return every address for which somebody waits."""
         return list(self._lines)
+
+    def reach(self, addresses: Iterable[Address]) -> set[Address]:
+        """Return the addresses, and whatever else those wait for who wait for any of them."""
+        reached: set[Address] = set()
+        ahead = list(addresses)
+        while ahead:
+            address = ahead.pop()
+            if address not in reached:
+                reached.add(address)
+                for call in self._lines.get(address, {}).values():
+                    ahead += sources_of(call.operation)
+        return reached
 
     def waiting_for(self, addresses: Iterable[Address]) -> Iterator[Call]:
         """Yield who waits for any of the addresses, in the order of arrival."""

@@ -235,34 +235,57 @@ stay. Index: dedup_keys_limited."""
 
 LAPSED = f"""
     SELECT {LOADED} FROM tasks WHERE status = 'in_flight' AND lease_until <= ?
-    ORDER BY lease_until LIMIT {SWEEP_ROWS}
+    ORDER BY lease_until LIMIT ?
 """
 """Tasks whose lease has lapsed. Index: tasks_leases."""
 
-EXPIRED = f"""
+LAPSED_IN_TURN = f"""
+    SELECT {LOADED} FROM tasks INDEXED BY tasks_held
+    WHERE queue_id = ? AND status = 'in_flight' AND lease_until <= ? ORDER BY priority DESC,
+        available_at, id LIMIT ?
+"""
+"""Of a queue, those first whose turn comes first once they are back. Reads the tasks that its
+workers hold. Index: tasks_held."""
+
+EXPIRED = """
     SELECT id, queue_id, status FROM tasks
     WHERE status IN ('available', 'done') AND expires_at <= ?
-    ORDER BY expires_at LIMIT {SWEEP_ROWS}
+    ORDER BY expires_at LIMIT ?
 """
 """Tasks whose ttl is over. Index: tasks_expiring."""
 
-PROMOTE = f"""
+PROMOTE = """
     UPDATE tasks SET scheduled = 0 WHERE id IN (
         SELECT id FROM tasks WHERE status = 'available' AND scheduled = 1 AND available_at <= ?
-        ORDER BY available_at LIMIT {SWEEP_ROWS}
+        ORDER BY available_at LIMIT ?
     ) RETURNING queue_id
 """
 """Make ready what has waited for its time. Index: tasks_scheduled."""
 
-FINISHED = f"""
+NEXT_PRIORITY = """
+    SELECT max(priority) FROM tasks
+    WHERE queue_id = ? AND status = 'available' AND scheduled = 1 AND priority < ?
+"""
+"""The highest priority below one that a queue's scheduled tasks have. Index: tasks_turns."""
+
+PROMOTE_IN_TURN = """
+    UPDATE tasks SET scheduled = 0 WHERE id IN (
+        SELECT id FROM tasks WHERE queue_id = ? AND status = 'available' AND scheduled = 1
+            AND priority = ? AND available_at <= ? AND (expires_at IS NULL OR expires_at > ?)
+        ORDER BY available_at, id LIMIT ?
+    )
+"""
+"""The same for one priority of a queue, those first whose turn comes first. Index: tasks_turns."""
+
+FINISHED = """
     SELECT tasks.id, queue_id, status FROM queues CROSS JOIN tasks ON queue_id = queues.id
-    WHERE done > 0 AND status = 'done' AND finished_at <= ? LIMIT {SWEEP_ROWS}
+    WHERE done > 0 AND status = 'done' AND finished_at <= ? LIMIT ?
 """
 """Done tasks that were kept long enough. Reads every queue's row. Index: tasks_finished."""
 
-FORGET_KEYS = f"""
+FORGET_KEYS = """
     DELETE FROM dedup_keys WHERE task_id IN (
-        SELECT task_id FROM dedup_keys WHERE until <= ? ORDER BY until LIMIT {SWEEP_ROWS}
+        SELECT task_id FROM dedup_keys WHERE until <= ? ORDER BY until LIMIT ?
     )
 """
 """Forget keys whose time is over. Index: dedup_keys_due."""

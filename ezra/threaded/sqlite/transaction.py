@@ -35,6 +35,9 @@ from ezra.threaded.sqlite.rows import (
     unpack,
 )
 
+ANY_NUMBER = 2**31
+"""Stands for how many tasks are claimable where nobody has counted."""
+
 log = logging.getLogger(__name__)
 
 ItemT = TypeVar("ItemT")
@@ -70,6 +73,8 @@ class Transaction:
         """The first moment at which something falls due because of what was done here."""
         self.swept_until: int | None = None
         """If there was a sweep, the first moment that it left due."""
+        self.behind = False
+        """Whether a sweep here left leases or delays due: there are more than one sweep does."""
         self.freed: Counter[Address] = Counter()
         """Where tasks have become claimable, and at most how many, that nobody was offered yet."""
         self.refusal: str | None = None
@@ -124,9 +129,11 @@ class Transaction:
         """Return the task as a sweep would leave it, which may have more to do than it can."""
         if task.lease_until is not None and task.lease_until <= self.now:
             task = changes.failed(task, LAPSED, self.rules_of(task).retry_delay, self.now)
-        mortal = task.status in (Status.AVAILABLE, Status.DONE)
-        expired = mortal and task.expires_at is not None and task.expires_at <= self.now
-        return None if expired else task
+        if task.status not in (Status.AVAILABLE, Status.DONE):
+            return task
+        until = (task.expires_at, self.kept_until(task.finished_at))
+        over = any(moment is not None and moment <= self.now for moment in until)
+        return None if over else task
 
     def select(self, statement: str, *values: object) -> list[Task]:
         """Return the tasks that a statement finds, with their payloads where it reads them."""
@@ -263,6 +270,10 @@ class Transaction:
         if not self.freed:  # asked for several times in every transaction
             return []
         left, self.freed = self.freed, Counter()
+        if self.behind:
+            # Whoever is offered something may find more that is due elsewhere, before who waits
+            # there and was offered nothing: what hangs together is offered as one.
+            left = Counter(dict.fromkeys(self.parking.reach(left), ANY_NUMBER))
         chosen = []
         for call in self.parking.waiting_for(left):
             claim = call.operation
@@ -302,7 +313,7 @@ class Transaction:
     def savepoint(self) -> Iterator[None]:
         """Undo all that was done inside, and nothing else, if something there fails alone."""
         due, swept_until, freed = self.due, self.swept_until, self.freed.copy()
-        set_aside = self.set_aside.copy()
+        behind, set_aside = self.behind, self.set_aside.copy()
         self.connection.execute(statements.SAVE)
         try:
             with self.registry.journal.transaction():
@@ -313,7 +324,7 @@ class Transaction:
                 self.connection.execute(statements.KEEP)
                 self.registry.forget()
                 self.due, self.swept_until, self.freed = due, swept_until, freed
-                self.set_aside = set_aside
+                self.behind, self.set_aside = behind, set_aside
             raise
         self.connection.execute(statements.KEEP)
 

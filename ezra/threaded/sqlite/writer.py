@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from ezra.sansio.errors import OutcomeUnknown, StorageFull, Text
@@ -17,14 +18,14 @@ from ezra.sansio.queue.operations import Claim, Push, TakeOver, Transact
 from ezra.threaded import failpoints
 from ezra.threaded.clock import Clock
 from ezra.threaded.sqlite import faults, statements
-from ezra.threaded.sqlite.calls import Call, Kind, rounds
+from ezra.threaded.sqlite.calls import Call, Kind, rounds, sources_of
 from ezra.threaded.sqlite.checkpoints import Checkpoints
 from ezra.threaded.sqlite.parking import Parking
 from ezra.threaded.sqlite.registry import Registry
 from ezra.threaded.sqlite.space import FreeSpace
 from ezra.threaded.sqlite.steps import carry_out
 from ezra.threaded.sqlite.sweep import catch_up, next_due, sweep
-from ezra.threaded.sqlite.transaction import Transaction
+from ezra.threaded.sqlite.transaction import ANY_NUMBER, Transaction
 
 Lines = Sequence[Sequence[Call]]
 """The calls of a batch: one line for each submission."""
@@ -34,9 +35,6 @@ TAKERS: frozenset[Kind] = frozenset({Transact, TakeOver, Claim})
 
 PUSHERS: frozenset[Kind] = frozenset({Transact, Push})
 """What needs room on the disk that is not there already."""
-
-ANY_NUMBER = 2**31
-"""Stands for how many tasks a person's edit may have made claimable."""
 
 
 class Writer:
@@ -179,6 +177,10 @@ class Writer:
         for kind, calls in rounds(lines):
             catch_up(tx)
             if kind in TAKERS:
+                if tx.behind:
+                    # What is due there and was not brought in is for who waits there first.
+                    asked = chain(*(sources_of(call.operation) for call in calls))
+                    tx.freed.update(dict.fromkeys(asked, ANY_NUMBER))
                 _feed(tx, how)
             how(tx, kind, calls)
         _feed(tx, how)
