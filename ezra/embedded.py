@@ -245,8 +245,8 @@ class Ezra:
     def extend(self, task: Task) -> bool:
         """Renew the hold on a task that takes long: its visibility timeout begins anew.
 
-        Returns False when the hold is lost: the task is in flight no more, or was popped again since,
-        be it by a worker of the same name.
+        Returns False when the hold is lost: the task is in flight no more, or was popped again
+        since, be it by a worker of the same name.
 
         Raises:
             ValueError, TypeError, EzraError: as `push`.

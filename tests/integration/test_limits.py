@@ -123,7 +123,7 @@ def test_an_undeliverable_reply_releases_what_it_hands_out(
     settings: Settings,
 ) -> None:
     """A worker that never reads a large reply loses its connection; the tasks are free again."""
-    soon = Deadlines(send=SECOND, link=200 * MILLISECOND)
+    soon = Deadlines(send=SECOND // 2, link=200 * MILLISECOND, slowest=64 * 1024 * 1024)
     with LocalServer(settings, SystemClock(), soon) as server:
         producer = server.client()
         pushed = [producer.push("q", bytes(4 * 1024 * 1024)) for _ in range(4)]

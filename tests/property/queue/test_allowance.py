@@ -149,7 +149,7 @@ ANSWERS: dict[str, tuple[Command[Any], Make]] = {
         lambda size: (
             Delivery(
                 Q,
-                tuple([Claimed(FIRST + each, bytes(size), (), 1, 3) for each in range(ROWS)]),
+                tuple([Claimed(FIRST + each, bytes(size), (), 1, 3, 1) for each in range(ROWS)]),
             ),
         ),
     ),
@@ -159,7 +159,7 @@ ANSWERS: dict[str, tuple[Command[Any], Make]] = {
             Delivery(
                 Q,
                 tuple(
-                    [Claimed(FIRST + each, b"", headers(each, 20), 1, 3) for each in range(ROWS)]
+                    [Claimed(FIRST + each, b"", headers(each, 20), 1, 3, 1) for each in range(ROWS)]
                 ),
             ),
         ),
