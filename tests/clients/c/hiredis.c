@@ -207,7 +207,7 @@ static const char *blocking(redisContext *ezra, const char *queue)
 static const char *heartbeat(redisContext *ezra, const char *queue)
 {
     const char *renew = "XCLAIM %s workers worker-1 0 %s JUSTID";
-    const char *id = id_of(ask(ezra, "XADD %s * payload x visibility_timeout 0.5", queue));
+    const char *id = id_of(ask(ezra, "XADD %s * payload x visibility_timeout 1", queue));
 
     claim_one(ezra, queue);
     for (int beat = 0; beat < 12; beat++) {

@@ -149,7 +149,7 @@ blocking() {
 }
 
 heartbeat() {
-    id=$(ezra XADD "$1" '*' payload x visibility_timeout 0.5)
+    id=$(ezra XADD "$1" '*' payload x visibility_timeout 1)
     claim "$1" > /dev/null
     for beat in 1 2 3 4 5 6 7 8 9 10; do
         sleep 0.1

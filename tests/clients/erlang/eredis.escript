@@ -138,7 +138,7 @@ blocking(Ezra, Queue) ->
     ack(Ezra, Queue, Id).
 
 heartbeat(Ezra, Queue) ->
-    Id = push(Ezra, Queue, ["payload", "x", "visibility_timeout", "0.5"]),
+    Id = push(Ezra, Queue, ["payload", "x", "visibility_timeout", "1"]),
     claim_one(Ezra, Queue),
     Renew = ["XCLAIM", Queue, "workers", "worker-1", 0, Id, "JUSTID"],
     Beat = fun(_) ->

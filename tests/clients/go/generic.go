@@ -193,7 +193,7 @@ func (r run) blocking(queue string) {
 }
 
 func (r run) heartbeat(queue string) {
-	id := r.push(queue, "payload", "x", "visibility_timeout", 0.5)
+	id := r.push(queue, "payload", "x", "visibility_timeout", 1)
 	r.claimOne(queue)
 	renew := list{"XCLAIM", queue, group, worker, 0, id, "JUSTID"}
 	for beat := 0; beat < 12; beat++ {

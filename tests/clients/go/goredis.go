@@ -222,7 +222,7 @@ func blocking(queue string) {
 }
 
 func heartbeat(queue string) {
-	id := push(queue, "payload", "x", "visibility_timeout", 0.5)
+	id := push(queue, "payload", "x", "visibility_timeout", 1)
 	claimOne(queue)
 	working, stop := context.WithTimeout(ctx, 1200*time.Millisecond)
 	defer stop()

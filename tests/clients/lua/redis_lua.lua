@@ -159,7 +159,7 @@ local function blocking(ezra, queue)
 end
 
 local function heartbeat(ezra, queue)
-  local id = ezra:xadd(queue, "*", "payload", "x", "visibility_timeout", 0.5)
+  local id = ezra:xadd(queue, "*", "payload", "x", "visibility_timeout", 1)
   claim_one(ezra, queue)
   for _ = 1, 12 do
     sleep(0.1)

@@ -148,7 +148,7 @@ async function keepTheLease(queue) {
   const [{ id }] = await claim(queue);
   same(await client.xclaimJustId(queue, 'workers', 'w1', 0, [id]), [id]);
   const beating = heartbeat(client, queue, 'w1', id, LEASE * 200);
-  same(await claim(queue, { worker: 'w2', block: LEASE * 3000, using: blocker }), []);
+  same(await claim(queue, { worker: 'w2', block: LEASE * 1500, using: blocker }), []);
   same(beating.lost.aborted, false);
   beating.stop();
   same(await client.xack(queue, 'workers', [id]), 1);

@@ -151,7 +151,7 @@ async function keepTheLease(queue) {
   const [{ id }] = await claim(queue);
   same(await client.xclaim(queue, 'workers', 'w1', 0, id, 'JUSTID'), [id]);
   const beating = heartbeat(client, queue, 'w1', id, LEASE * 200);
-  same(await claimBlocked(queue, LEASE * 3000, 'w2'), []);
+  same(await claimBlocked(queue, LEASE * 1500, 'w2'), []);
   same(beating.lost.aborted, false);
   beating.stop();
   same(await client.xack(queue, 'workers', id), 1);

@@ -157,7 +157,7 @@ async function keepTheLease(queue) {
   const [{ id }] = await claim(queue);
   same(await client.xClaimJustId(queue, 'workers', 'w1', 0, id), [id]);
   const beating = heartbeat(client, queue, 'w1', id, LEASE * 200);
-  same(await claim(queue, { worker: 'w2', block: LEASE * 3000, using: blocker }), []);
+  same(await claim(queue, { worker: 'w2', block: LEASE * 1500, using: blocker }), []);
   same(beating.lost.aborted, false);
   beating.stop();
   same(await client.xAck(queue, 'workers', id), 1);

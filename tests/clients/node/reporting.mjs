@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { inspect, isDeepStrictEqual } from 'node:util';
 
 // The visibility timeout, in seconds, of a task whose worker is to need a heartbeat.
-export const LEASE = 0.5;
+export const LEASE = 1;
 
 // How often a program tries to push again after its connection was cut.
 const ATTEMPTS_AT_RECONNECTING = 5;

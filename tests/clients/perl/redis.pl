@@ -158,7 +158,7 @@ sub blocking {
 
 sub heartbeat {
     my ($ezra, $queue) = @_;
-    my $id = $ezra->xadd($queue, '*', payload => 'x', visibility_timeout => 0.5);
+    my $id = $ezra->xadd($queue, '*', payload => 'x', visibility_timeout => 1);
     claim_one($ezra, $queue);
     for (1 .. 12) {
         sleep 0.1;

@@ -141,7 +141,7 @@ function blocking(Redis $ezra, string $queue): void
 
 function heartbeat(Redis $ezra, string $queue): void
 {
-    $id = $ezra->xAdd($queue, '*', ['payload' => 'x', 'visibility_timeout' => 0.5]);
+    $id = $ezra->xAdd($queue, '*', ['payload' => 'x', 'visibility_timeout' => 1]);
     claimOne($ezra, $queue);
     for ($beat = 0; $beat < 12; $beat++) {
         usleep(100_000);

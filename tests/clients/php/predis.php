@@ -191,7 +191,7 @@ function blocking(Client $ezra, string $queue): void
 
 function heartbeat(Client $ezra, string $queue): void
 {
-    $id = push($ezra, $queue, 'payload', 'x', 'visibility_timeout', '0.5');
+    $id = push($ezra, $queue, 'payload', 'x', 'visibility_timeout', '1');
     claimOne($ezra, $queue);
     $renew = ['XCLAIM', $queue, GROUP, WORKER, '0', $id, 'JUSTID'];
     for ($beat = 0; $beat < 12; $beat++) {

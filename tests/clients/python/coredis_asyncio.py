@@ -168,7 +168,7 @@ async def keep_the_lease(queue: str) -> None:
     [task] = identifiers(await claim(queue))
     same(await client.xclaim(queue, "workers", "w1", 0, [task], justid=True), (task,))
     async with heartbeat(client, queue, "w1", task, every=LEASE / 5) as lost:
-        nothing(await claim(queue, "w2", block=int(LEASE * 3 * 1000)))
+        nothing(await claim(queue, "w2", block=int(LEASE * 1500)))
         same(lost.is_set(), False)
     same(await client.xack(queue, "workers", [task]), 1)
     same(await client.xclaim(queue, "workers", "w1", 0, [task], justid=True), ())

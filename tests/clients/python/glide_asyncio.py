@@ -196,7 +196,7 @@ async def keep_the_lease(queue: str) -> None:
     [task] = await claim(queue)
     same(await client.xclaim_just_id(queue, "workers", "w1", 0, [task]), [task])
     async with heartbeat(client, queue, "w1", task, every=LEASE / 5) as lost:
-        nothing(await claim(queue, "w2", block=int(LEASE * 3 * 1000), using=blocker))
+        nothing(await claim(queue, "w2", block=int(LEASE * 1500), using=blocker))
         same(lost.is_set(), False)
     same(await client.xack(queue, "workers", [task]), 1)
     same(await client.xclaim_just_id(queue, "workers", "w1", 0, [task]), [])

@@ -190,7 +190,7 @@ def keep_the_lease(queue: str) -> None:
     [task] = claim(queue)
     same(client.xclaim_just_id(queue, "workers", "w1", 0, [task]), [task])
     with heartbeat(client, queue, "w1", task, every=LEASE / 5) as lost:
-        nothing(claim(queue, "w2", block=int(LEASE * 3 * 1000), using=blocker))
+        nothing(claim(queue, "w2", block=int(LEASE * 1500), using=blocker))
         same(lost.is_set(), False)
     same(client.xack(queue, "workers", [task]), 1)
     same(client.xclaim_just_id(queue, "workers", "w1", 0, [task]), [])

@@ -180,7 +180,7 @@ def keep_the_lease(queue: str) -> None:
     [(task, _)] = claim(queue)
     same(client.xclaim(queue, "workers", "w1", 0, [task], justid=True), [task])
     with heartbeat(client, queue, "w1", task, every=LEASE / 5) as lost:
-        nothing(claim(queue, "w2", block=int(LEASE * 3 * 1000)))
+        nothing(claim(queue, "w2", block=int(LEASE * 1500)))
         same(lost.is_set(), False)
     same(client.xack(queue, "workers", task), 1)
     same(client.xclaim(queue, "workers", "w1", 0, [task], justid=True), [])

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
-LEASE = 0.5
+LEASE = 1.0
 """The visibility timeout, in seconds, of a task whose worker is to need a heartbeat."""
 
 ATTEMPTS_AT_RECONNECTING = 5

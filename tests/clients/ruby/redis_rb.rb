@@ -117,7 +117,7 @@ def blocking(ezra, queue)
 end
 
 def heartbeat(ezra, queue)
-  id = ezra.xadd(queue, { "payload" => "x", "visibility_timeout" => 0.5 })
+  id = ezra.xadd(queue, { "payload" => "x", "visibility_timeout" => 1 })
   claim_one(ezra, queue)
   12.times do
     sleep 0.1

@@ -150,7 +150,7 @@ proc blocking {ezra queue} {
 }
 
 proc heartbeat {ezra queue} {
-    set id [$ezra xadd $queue * payload x visibility_timeout 0.5]
+    set id [$ezra xadd $queue * payload x visibility_timeout 1]
     claim_one $ezra $queue
     for {set beat 0} {$beat < 12} {incr beat} {
         after 100
