@@ -60,7 +60,7 @@ def open_writer(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
         StartError: SQLite does not do what a pragma asks of it.
     """
     connection = _open(path)
-    with _closed_on_failure(connection):
+    with closed_on_failure(connection):
         mode = connection.execute("PRAGMA journal_mode = wal").fetchone()[0]
         if mode != "wal":
             raise StartError(f"{path} cannot be used in WAL mode: SQLite answers {mode}")
@@ -71,7 +71,7 @@ def open_writer(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
 def open_reader(path: Path) -> sqlite3.Connection:
     """Open a connection that only reads."""
     connection = _open(path)
-    with _closed_on_failure(connection):
+    with closed_on_failure(connection):
         _set(connection, _READER)
     return connection
 
@@ -106,7 +106,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
+def closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
     """Close the connection if it cannot be set up.
 
     Left to the garbage collector it would be closed at any later time, and closing the last

@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 from ezra.threaded.sqlite.index import read_index
 from ezra.threaded.sqlite.keeping import sync_file
+from ezra.threaded.sqlite.pool import closed_on_failure
 
 _CACHE = -16_384
 """KiB, as SQLite wants them: negative."""
@@ -65,15 +66,16 @@ def _connect(path: Path, mode: str, busy_timeout: int) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"file:{quote(os.fspath(path.absolute()))}?mode={mode}", uri=True, isolation_level=None
     )
-    for pragma in (
-        f"busy_timeout = {busy_timeout}",
-        "temp_store = 2",
-        "trusted_schema = 0",
-        "mmap_size = 0",
-        "wal_autocheckpoint = 0",
-        f"cache_size = {_CACHE}",
-    ):
-        connection.execute(f"PRAGMA {pragma}").fetchall()
+    with closed_on_failure(connection):  # a malformed file shows here already
+        for pragma in (
+            f"busy_timeout = {busy_timeout}",
+            "temp_store = 2",
+            "trusted_schema = 0",
+            "mmap_size = 0",
+            "wal_autocheckpoint = 0",
+            f"cache_size = {_CACHE}",
+        ):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
     return connection
 
 
