@@ -184,6 +184,8 @@ class World:
     def finish(self, aftermath: int, *, steady: bool = True) -> Tally:
         """End the faults, let everything be done, and judge what was noted (see `Rules`)."""
         self._stop_pushing.set()
+        for producer in self._threads[:PRODUCERS]:
+            producer.join()  # a push of its own may have been on its way for long
         workload.drain(self._connect)
         self._leave()
         with self._connect() as client:

@@ -111,29 +111,32 @@ def drain(connect: Callable[[], RawClient]) -> None:
     deadline = time.monotonic() + DRAINING
     pause = threading.Event()
     with connect() as client:
-        while any(left := [unfinished(client, queue) for queue in QUEUES]):
-            assert time.monotonic() < deadline, f"so many are never done: {left} of {QUEUES}"
+        while left := unfinished(client):
+            assert time.monotonic() < deadline, f"so many are never done: {left}"
             pause.wait(0.02)
 
 
-def unfinished(client: RawClient, queue: str) -> int:
-    """Return how many tasks of the queue wait or are held."""
-    its = books(client, queue)
-    return its["length"] + its["in-flight"]
+def unfinished(client: RawClient) -> int:
+    """Return how many tasks wait or are held, in all queues at one moment.
+
+    One queue after the other would miss what is handed on from one to another meanwhile.
+    """
+    counts = books(client)
+    return counts["available"] + counts["scheduled"] + counts["in_flight"]
 
 
 def done(client: RawClient) -> int:
     """Return how many tasks of all queues are done."""
-    return sum(books(client, queue)["done"] for queue in QUEUES)
+    return books(client)["done"]
 
 
-def books(client: RawClient, queue: str) -> Counter[str]:
-    """Return what the server counts of the queue."""
-    info = client.call("XINFO", "STREAM", queue)
-    if isinstance(info, Exception):
-        return Counter()  # nobody has pushed to it
-    pairs = zip(info[::2], info[1::2], strict=True)
-    return Counter({name.decode(): value for name, value in pairs if isinstance(value, int)})
+def books(client: RawClient) -> Counter[str]:
+    """Return what the server counts of all queues together."""
+    total: Counter[str] = Counter()
+    for info in client.call("EZRA.QUEUE", "LIST"):
+        pairs = zip(info[::2], info[1::2], strict=True)
+        total.update({name.decode(): value for name, value in pairs if isinstance(value, int)})
+    return total
 
 
 def remnants(client: RawClient) -> list[Remnant]:

@@ -158,7 +158,7 @@ def test_a_start_under_another_clock_goes_on(
         bench.restart()
         new = bench.push()
         with bench.server.client() as client:
-            assert workload.books(client, "a")["available"] == 3
+            assert workload.books(client)["available"] == 3
         assert [bench.claim(), bench.claim(), bench.claim()] == [held, waiting, new]
         bench.client.act(Deed.ACK, "a", Delivery(new, "", 1))
         delayed = bench.push(delay=DELAY)
