@@ -72,7 +72,8 @@ class Ezra:
         clock: what tells the time, for tests.
         on_failure: called once with the error if the disk fails, in a thread of its own; `close`
             may be called in it. The port has ended by itself then, and every call raises. Have the
-            process end, and start again: what is on the disk only a new one can tell.
+            process end, and start again: what is on the disk only a new one can tell. Nor can
+            that be told after Ctrl-C in the middle of a commit, which is such a failure, too.
         options: as the server's flags are called: `visibility_timeout` (30), `max_attempts` (3),
             `retention_seconds` (None: done tasks stay), `synchronous` ("full"),
             `max_payload_bytes` …; with a `port` (0 picks a free one) Redis clients are served
