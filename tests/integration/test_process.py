@@ -141,9 +141,13 @@ def test_a_signal_ends_a_start_that_takes_long(tmp_path: Path, number: signal.Si
         assert (starting.returncode, number.name in log) == (0, True)
 
 
+@linux_only
 def test_the_end_of_a_terminal_loses_nothing(tmp_path: Path) -> None:
-    """SIGHUP has no meaning of its own: it ends the process as a kill does."""
-    with ServerProcess(tmp_path) as server:
+    """SIGHUP has no meaning of its own: it ends the process as a kill does.
+
+    Unless whoever has started it wants it ignored, as `nohup` does; here that is undone.
+    """
+    with ServerProcess(tmp_path, under=("env", "--default-signal=HUP")) as server:
         pushed = server.client().push("q", "x")
         server.send_signal(signal.SIGHUP)
         assert server.ended() == -signal.SIGHUP
