@@ -113,13 +113,14 @@ def _name(row: Row) -> QueueName:
 
 
 def _info(view: View, queue: str) -> QueueInfo:
-    books = view.all(partial(_books, view), statements.BOOKS, queue)
-    if not books:
+    rows = view.rows(statements.BOOKS, queue)
+    if not rows:
         raise CommandError(Text.NO_SUCH_KEY)
-    queue_id = _number(view, queue)
+    queue_id = rows[0][0]
+    (books,) = view.room.admit([_books(view, rows[0])])
     first = _first(view.entries(statements.FIRST_LIVE, queue_id))
     last = _first(view.entries(statements.LAST_LIVE, queue_id))
-    return replace(books[0], first=first, last=last)
+    return replace(books, first=first, last=last)
 
 
 def _number(view: View, queue: str) -> int:
