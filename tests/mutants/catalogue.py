@@ -483,7 +483,7 @@ DAMAGE = [
         "                index.write_bytes(found)\n", "                pass\n",
         "tests/property/test_sqlite_cut_logs.py"),
     Mutant("a log is emptied before its index is on disk", "ezra/threaded/sqlite/checkpoints.py",
-        "    sync_index(database.with_name(database.name + \"-shm\"))\n", "",
+        "    sync_index(companion(database, \"-shm\"))\n", "",
         "tests/property/test_sqlite_cut_logs.py"),
     Mutant("the rest of a transaction is dropped without a word", "ezra/threaded/sqlite/tail.py",
         "            self._begun += 1\n", "            self._begun += 0\n",

@@ -24,6 +24,7 @@ from ezra.threaded import failpoints
 from ezra.threaded.sqlite import faults, statements
 from ezra.threaded.sqlite.index import sync_index
 from ezra.threaded.sqlite.pool import BUSY_TIMEOUT
+from ezra.threaded.sqlite.probe import companion
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Checkpoints:
         self.pages, self.every, self.again = PAGES, EVERY, AGAIN
         """As the constants of these names; a test may have checkpoints oftener."""
         self._database = database
-        self._path = database.with_name(database.name + "-wal")
+        self._path = companion(database, "-wal")
         self._file: int | None = None
         self._salt = b""
         self._due_at = PAGES
@@ -163,6 +164,6 @@ def make_empty(connection: sqlite3.Connection, database: Path) -> bool:
     busy, frames, brought_in = connection.execute(statements.BRING_ALL_IN).fetchone()
     if busy or brought_in < frames:
         return False
-    sync_index(database.with_name(database.name + "-shm"))
+    sync_index(companion(database, "-shm"))
     busy = connection.execute(statements.CHECKPOINT).fetchone()[0]
     return not busy
