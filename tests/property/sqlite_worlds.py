@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -137,6 +138,16 @@ def error_of(code: int) -> sqlite3.OperationalError:
     error = sqlite3.OperationalError("injected")
     error.sqlite_errorcode = code
     return error
+
+
+def crashed_with(folder: Path, pushes: int) -> Path:
+    """Return a directory as a crash leaves it, with so many answered pushes, all in its log."""
+    alive, directory = folder / "alive", folder / "crashed"
+    with engine_in(alive) as engine:
+        for number in range(pushes):
+            push(engine, payload=b"%d" % number)
+        shutil.copytree(alive, directory)
+    return directory
 
 
 class Faulty:

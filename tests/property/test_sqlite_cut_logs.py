@@ -24,7 +24,7 @@ from ezra.threaded.sqlite.rescue import recover
 from ezra.threaded.sqlite.wal import HEADER_SIZE, checksum
 from tests.property.fake_clock import FakeClock
 from tests.property.operations import DEFAULTS
-from tests.property.sqlite_worlds import by_hand, engine_in, push, stored_tasks
+from tests.property.sqlite_worlds import by_hand, crashed_with, engine_in, push, stored_tasks
 from tests.property.test_sqlite_start import FRAME, PUSHES, SHELL, flip, log_of, refusal
 
 Spoil = Callable[[Path], None]
@@ -33,12 +33,7 @@ Spoil = Callable[[Path], None]
 @pytest.fixture
 def crashed(tmp_path: Path) -> Path:
     """Return a directory as a crash leaves it: eight answered pushes, all of them in the log."""
-    alive, directory = tmp_path / "alive", tmp_path / "crashed"
-    with engine_in(alive) as engine:
-        for number in range(PUSHES):
-            push(engine, payload=b"%d" % number)
-        shutil.copytree(alive, directory)
-    return directory
+    return crashed_with(tmp_path, PUSHES)
 
 
 def index_of(directory: Path) -> Path:

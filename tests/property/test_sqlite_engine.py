@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -42,6 +41,7 @@ from tests.property.sqlite_worlds import (
     Faulty,
     by_hand,
     claimed,
+    crashed_with,
     engine_in,
     error_of,
     length,
@@ -186,10 +186,7 @@ def test_a_start_that_fails_leaves_the_log_alone_where_the_storage_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, failed: bool
 ) -> None:
     """Closing would bring it into the database, as the page cache has it. Else all is closed."""
-    alive, directory = tmp_path / "alive", tmp_path / "crashed"
-    with engine_in(alive) as engine:
-        push(engine)
-        shutil.copytree(alive, directory)
+    directory = crashed_with(tmp_path, 1)
     ioerr = error_of(sqlite3.SQLITE_IOERR_WRITE)
 
     def restart(tx: Transaction) -> None:

@@ -22,7 +22,7 @@ from ezra.threaded.sqlite.pool import Synchronous
 from ezra.threaded.sqlite.probe import companion
 from ezra.threaded.sqlite.rescue import recover
 from ezra.threaded.sqlite.wal import FRAME_HEADER_SIZE, HEADER_SIZE
-from tests.property.sqlite_worlds import by_hand, engine_in, push, stored_tasks
+from tests.property.sqlite_worlds import by_hand, crashed_with, engine_in, stored_tasks
 
 FRAME = FRAME_HEADER_SIZE + 4096
 PUSHES = 8
@@ -31,12 +31,7 @@ PUSHES = 8
 @pytest.fixture
 def crashed(tmp_path: Path) -> Path:
     """Return a directory as a crash leaves it: eight answered pushes, all of them in the log."""
-    alive, directory = tmp_path / "alive", tmp_path / "crashed"
-    with engine_in(alive) as engine:
-        for number in range(PUSHES):
-            push(engine, payload=b"%d" % number)
-        shutil.copytree(alive, directory)
-    return directory
+    return crashed_with(tmp_path, PUSHES)
 
 
 def files_in(directory: Path) -> dict[str, bytes]:
