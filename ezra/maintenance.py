@@ -21,7 +21,7 @@ from ezra.options import OPTIONS, from_environment, read_all
 from ezra.sansio.commands.backup import backup_name
 from ezra.sansio.errors import CommandError, EzraError, StartError
 from ezra.threaded.settings import Settings
-from ezra.threaded.sqlite import inspection, probe
+from ezra.threaded.sqlite import inspection
 from ezra.threaded.sqlite.backup import BACKUPS, back_up
 from ezra.threaded.sqlite.checking import Line, check
 from ezra.threaded.sqlite.database import DATABASE_FILE
@@ -63,7 +63,8 @@ def _read_settings(given: argparse.Namespace, environment: Mapping[str, str]) ->
     variables = {
         option: named for option, named in from_environment(environment).items() if option in own
     }
-    defaults = {option.setting: getattr(Settings(), option.setting) for option in own}
+    settings = Settings()
+    defaults = {option.setting: getattr(settings, option.setting) for option in own}
     vars(given).update(defaults | read_all(variables) | read_all(flags))
 
 
@@ -153,18 +154,12 @@ def _target(word: str | None, directory: Path) -> Path:
 def _inspect(database: Path) -> None:
     """See that nothing would be left out. Raises StartError where something is damaged."""
     try:
-        promised = inspection.inspect_files(database, inspection.read_header(database))
-        with (
-            probe.left_as_found(database),
-            inspection.malformed_is_damage(database),
-            probe.reading(database) as connection,
-        ):
-            findings = inspection.inspect_tail(connection, database, promised, fsynced=True)
+        with inspection.inspected(database) as (_, findings):
+            if findings.tail is Tail.TORN:
+                lost = inspection.count_lost(findings)
+                _say(f"the log is torn, as a power loss leaves it: {lost} are left out")
     except (inspection.Damage, OSError, sqlite3.Error) as error:
         raise StartError(f"{error}; see `ezra check`") from error
-    if findings.tail is Tail.TORN:
-        lost = inspection.count_lost(findings)
-        _say(f"the log is torn, as a power loss leaves it: {lost} are left out")
 
 
 # -- recover ---------------------------------------------------------------------------------------

@@ -18,18 +18,15 @@ from ezra.threaded.sqlite.checkpoints import make_empty
 from ezra.threaded.sqlite.inspection import (
     Damage,
     count_lost,
-    inspect_files,
     inspect_pages,
-    inspect_tail,
-    malformed_is_damage,
-    read_header,
+    inspected,
     way_on,
 )
 from ezra.threaded.sqlite.keeping import keep_copy, sync_directory
 from ezra.threaded.sqlite.lock import OWNER_ONLY
 from ezra.threaded.sqlite.place import check_regular, check_writable
 from ezra.threaded.sqlite.pool import BUSY_TIMEOUT, Synchronous, let_go, open_writer
-from ezra.threaded.sqlite.probe import COMPANIONS, companion, left_as_found, reading
+from ezra.threaded.sqlite.probe import COMPANIONS, companion
 from ezra.threaded.sqlite.schema import UPGRADES, check_library, upgrade
 from ezra.threaded.sqlite.tail import Tail
 
@@ -82,13 +79,7 @@ def _inspect(path: Path, synchronous: Synchronous) -> bool:
     check_writable(path)
     fsynced = synchronous == "full"
     try:
-        promised = inspect_files(path, read_header(path), fsynced=fsynced)
-        with (
-            left_as_found(path),
-            malformed_is_damage(path),
-            reading(path, busy_timeout=BUSY_TIMEOUT) as connection,
-        ):
-            findings = inspect_tail(connection, path, promised, fsynced=fsynced)
+        with inspected(path, fsynced=fsynced, busy_timeout=BUSY_TIMEOUT) as (connection, findings):
             inspect_pages(connection, path)
     except Damage as damage:
         kept = keep_copy(damage.path, "damaged")

@@ -86,6 +86,34 @@ def read_header(path: Path) -> Header:
     return found
 
 
+@contextmanager
+def inspected(
+    path: Path, *, fsynced: bool = True, busy_timeout: int = 0
+) -> Iterator[tuple[sqlite3.Connection, Findings]]:
+    """Look at a database that no server has open, up to the end of its log; leave it as it is.
+
+    Args:
+        path: the database.
+        fsynced: as for `inspect_tail`.
+        busy_timeout: milliseconds to wait for another program's lock.
+
+    Yields:
+        A connection that reads only, for whoever wants to look at more, and what is behind the last
+        commit of the log.
+
+    Raises:
+        StartError: it is not ours, or not all of it is there.
+        Damage: it is not what was written; also what SQLite finds malformed within the `with`.
+    """
+    promised = inspect_files(path, read_header(path), fsynced=fsynced)
+    with (
+        probe.left_as_found(path),
+        malformed_is_damage(path),
+        probe.reading(path, busy_timeout=busy_timeout) as connection,
+    ):
+        yield connection, inspect_tail(connection, path, promised, fsynced=fsynced)
+
+
 def inspect_files(path: Path, header: Header, *, fsynced: bool = True) -> Index | None:
     """See that a database's files are whole and belong together, as far as their headers tell.
 
@@ -265,8 +293,7 @@ def _check_not_lost(path: Path, log: Path, index: Index | None) -> None:
     if index is not None and index.unwritten:
         raise StartError(
             f"{log} is missing: {index.unwritten} frames of it were not in {path} yet. Bring it "
-            "back; or "
-            f"remove {companion(path, '-shm')} to go on without what was in it"
+            f"back; or remove {companion(path, '-shm')} to go on without what was in it"
         )
 
 

@@ -62,13 +62,7 @@ def _recover(path: Path) -> Iterator[Line]:
 def _damage_of(path: Path) -> inspection.Damage | None:
     """Return what a start would refuse. Raises StartError for what this cannot help with."""
     try:
-        promised = inspection.inspect_files(path, inspection.read_header(path))
-        with (
-            probe.left_as_found(path),
-            inspection.malformed_is_damage(path),
-            probe.reading(path) as connection,
-        ):
-            inspection.inspect_tail(connection, path, promised, fsynced=True)
+        with inspection.inspected(path) as (connection, _):
             inspection.inspect_pages(connection, path)
     except inspection.Damage as damage:
         return damage
